@@ -1,0 +1,116 @@
+"""Who is talking: follower, member, staff and conversation of many openids in one query, and their open windows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from members.conversations import Stand
+from members.tables import Conversation, Follower, Identity, Member, Staff, table
+
+followers, identities, members = table(Follower), table(Identity), table(Member)
+staff, conversations = table(Staff), table(Conversation)
+
+_LOAD = (
+    select(
+        followers.c.openid, followers.c.followed, members.c.id, members.c.tier, members.c.personalised,
+        staff.c.id.label("staff_id"), staff.c.role, staff.c.store_id, staff.c.name,
+        conversations.c.state.label("talk"), conversations.c.data, conversations.c.sealed, conversations.c.expires_at,
+    )
+    .select_from(
+        followers.outerjoin(
+            identities,
+            and_(
+                identities.c.kind == "openid", identities.c.scope == bindparam("app"),
+                identities.c.value == followers.c.openid, identities.c.ended_at.is_(None),
+            ),
+        )
+        .outerjoin(members, and_(members.c.id == identities.c.member_id, members.c.state == "active"))
+        .outerjoin(staff, and_(staff.c.openid == followers.c.openid, staff.c.active))
+        .outerjoin(conversations, conversations.c.openid == followers.c.openid)
+    )
+    .where(followers.c.openid.in_(bindparam("openids", expanding=True)))
+)  # fmt: skip
+
+
+def _touch(window: str) -> object:
+    other = {"message": "action", "action": "message"}[window]
+    statement = upsert(followers).values(
+        openid=bindparam("who"),
+        followed=True,
+        followed_at=bindparam("moment"),
+        scene="",
+        mass_month="",
+        mass_used=0,
+        **{f"{window}_at": bindparam("moment"), f"{window}_used": 0, f"{other}_at": None, f"{other}_used": 0},
+    )
+    changed = {f"{window}_at": statement.excluded[f"{window}_at"], f"{window}_used": 0, "followed": True}
+    return statement.on_conflict_do_update(index_elements=[followers.c.openid], set_=changed)
+
+
+_TOUCH = {window: _touch(window) for window in ("message", "action")}
+_UNFOLLOW = (
+    update(followers)
+    .where(followers.c.openid == bindparam("who"))
+    .values(followed=False, unfollowed_at=bindparam("moment"), message_at=None, action_at=None, scene="")
+)
+_SCENE = update(followers).where(followers.c.openid == bindparam("who")).values(scene=bindparam("from_scene"))
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """What a conversation needs to know of the member who talks."""
+
+    id: int
+    tier: str
+    personalised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StaffView:
+    """A person of staff who talks."""
+
+    id: int
+    name: str
+    role: str
+    store: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One openid and everything it stands for at the start of a message."""
+
+    openid: str
+    member: MemberView | None = None
+    staff: StaffView | None = None
+    stand: Stand | None = None
+
+
+def load(connection: Connection, openids: Sequence[str], app: str) -> dict[str, Person]:
+    """Return the persons behind these openids; a person never seen is missing."""
+    found = {}
+    for row in connection.execute(_LOAD, {"openids": list(openids), "app": app}):
+        member = None if row.id is None else MemberView(row.id, row.tier, row.personalised)
+        helper = None if row.staff_id is None else StaffView(row.staff_id, row.name, row.role, row.store_id)
+        stand = None if row.talk is None else Stand(row.talk, row.data or {}, row.sealed, row.expires_at)
+        found[row.openid] = Person(row.openid, member, helper, stand)
+    return found
+
+
+def touch(connection: Connection, openids: Iterable[str], window: str, now: datetime) -> None:
+    """Open the 48-hour window ('message') or the 1-minute window ('action') anew, with its count at zero."""
+    rows = [{"who": openid, "moment": now} for openid in sorted(set(openids))]
+    if rows:
+        connection.execute(_TOUCH[window], rows)  # type: ignore[call-overload]
+
+
+def unfollow(connection: Connection, openid: str, now: datetime) -> None:
+    """Note that the openid no longer follows: its windows are closed."""
+    connection.execute(_UNFOLLOW, {"who": openid, "moment": now})
+
+
+def came_by(connection: Connection, openid: str, scene: str) -> None:
+    """Remember by which QR scene the follower came."""
+    connection.execute(_SCENE, {"who": openid, "from_scene": scene})
