@@ -24,7 +24,9 @@ class Database:
             self.engine = _sqlite_engine(str(self.url), synchronous, "IMMEDIATE")
             self.reader = _sqlite_engine(str(self.url), synchronous, "DEFERRED")
         else:
-            self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+            self.engine = create_engine(
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+            )
             self.reader = self.engine
 
     @contextmanager
@@ -46,7 +48,9 @@ class Database:
 
 
 def _sqlite_engine(url: str, synchronous: str, begin: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+    )
 
     def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         raw: Any = connection

@@ -74,6 +74,11 @@ def find(connection: Connection, kind: str, value: str, scope: str = "") -> int 
     return None if found is None else int(found)
 
 
+def existing(connection: Connection, member: int) -> int | None:
+    """Return the id of a member who is there."""
+    return connection.execute(select(members.c.id).where(members.c.id == member)).scalar_one_or_none()
+
+
 def find_by_phone(connection: Connection, vault: Vault, phone: str) -> int | None:
     """Return the member of an E.164 phone, found by its blind index."""
     return find(connection, "phone", vault.blind_index("phone", phone))

@@ -25,7 +25,7 @@ class Outbox(SQLModel, table=True):
 
     id: int | None = key()
     key: str = Field(unique=True)
-    kind: str = Field(description="code | notice | late_reply | marketing")
+    kind: str = Field(description="code | notice | late_reply | reminder | marketing")
     topic: str = ""
     member_id: int | None = ref("member.id", index=True)
     openid: str | None = Field(default=None, index=True)
@@ -40,11 +40,11 @@ class Outbox(SQLModel, table=True):
     expires_at: datetime = when()
     state: str = Field(default="pending", description="pending | claimed | sent | unknown | failed | expired…")
     channel: str = ""
-    lease_until: datetime | None = when(null=True)
+    lease_until: datetime | None = when(null=True)  # claimed: until then; pending: delivery looks again then
     attempts: int = 0
     note: str = ""
 
-    __table_args__ = (Index("ix_outbox_due", "state", "not_before"),)
+    __table_args__ = (Index("ix_outbox_due", "state", "lease_until", "not_before"),)
 
 
 class Delivery(SQLModel, table=True):

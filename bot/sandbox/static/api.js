@@ -28,6 +28,7 @@ export const api = {
   log: () => call("GET", "log"),
   say: (openid, text, menuId) => post("say", menuId ? { openid, text, menu_id: menuId } : { openid, text }),
   menu: (openid, key) => post("menu", { openid, key }),
+  view: (openid, url) => post("menu", { openid, url }),
   scan: (openid, scene) => post("scan", { openid, scene }),
   follow: (openid) => post("follow", { openid }),
   unfollow: (openid) => post("unfollow", { openid }),
@@ -41,6 +42,24 @@ export const api = {
   addFault: (fault) => post("faults", fault),
   clearFaults: () => call("DELETE", "faults"),
 };
+
+/** `work` that never runs twice at once: calls during a run share one more run after it. */
+export function coalesced(work) {
+  let running = null;
+  let next = null;
+  const start = () => {
+    running = work().finally(() => { running = null; });
+    return running;
+  };
+  return () => {
+    if (!running) return start();
+    next ??= running.catch(() => undefined).then(() => {
+      next = null;
+      return start();
+    });
+    return next;
+  };
+}
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 15000;

@@ -24,7 +24,10 @@ export function startChat(hooks) {
   });
   const follow = followTail(scroller);
 
-  store.on("current", () => redraw(list, context(), follow));
+  store.on("current", () => {
+    $("sms-banner").hidden = true;
+    redraw(list, context(), follow);
+  });
   store.on("loaded", ({ openid, same }) => {
     if (openid === store.current && (!same || !list.children.length)) redraw(list, context(), follow);
     list.setAttribute("aria-busy", "false");
@@ -38,7 +41,10 @@ export function startChat(hooks) {
   store.on("typing current", () => showTyping(follow));
   store.on("state current connection", drawHeader);
   store.on("state", () => drawIntro());
-  store.on("clock", drawStatusTime);
+  store.on("clock", () => {
+    drawStatusTime();
+    for (const time of list.querySelectorAll("time")) time.textContent = chatTime(instant(time.dateTime), store.now());
+  });
   setInterval(drawStatusTime, 1000);
 }
 

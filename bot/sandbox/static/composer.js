@@ -51,7 +51,7 @@ export function startComposer() {
 /** Puts text into the field for the person to send, e.g. the code of an SMS. */
 export function fill(text) {
   const field = $("composer");
-  setMode("keys", { keep: false });
+  if (!field.offsetParent) setMode("keys");
   field.value = text;
   fit(field);
   field.focus();
@@ -88,10 +88,10 @@ function swapDraft(field) {
   drawBar();
 }
 
-function setMode(mode, { keep = true } = {}) {
+function setMode(mode) {
   $("bar").dataset.mode = mode;
   $("menu-toggle").setAttribute("aria-pressed", String(mode === "menu"));
-  if (keep) remember("bar", mode);
+  remember("bar", mode);
   closeMenus();
   closeTray();
 }
@@ -101,12 +101,13 @@ let drawn = "";
 function drawBar() {
   const person = store.person();
   $("bar").dataset.followed = String(Boolean(person?.followed));
-  $("bar").dataset.menu = String(store.menu.length > 0);
+  const menu = person?.menu ?? store.menu;
+  $("bar").dataset.menu = String(menu.length > 0);
   $("follow").hidden = !person || person.followed;
-  const wanted = JSON.stringify(store.menu);
+  const wanted = JSON.stringify(menu);
   if (wanted === drawn) return;
   drawn = wanted;
-  $("menus").replaceChildren(...store.menu.map(menuEntry));
+  $("menus").replaceChildren(...menu.map(menuEntry));
 }
 
 function menuEntry(entry) {
@@ -136,8 +137,12 @@ async function press(entry, button) {
   closeMenus();
   if (entry.type === "view") {
     const url = safeUrl(entry.url);
-    if (url) window.open(url, "_blank", "noopener,noreferrer");
-    else toast("这个菜单的网址不合法", "error");
+    if (!url) {
+      toast("这个菜单的网址不合法", "error");
+      return;
+    }
+    window.open(url, "_blank", "noopener,noreferrer");
+    await guarded(button, () => act((openid) => api.view(openid, entry.url), { replies: false }));
     return;
   }
   await guarded(button, () => act((openid) => api.menu(openid, entry.key)));

@@ -7,7 +7,7 @@ import { askConsent } from "./chat.js";
 import { act, store } from "./store.js";
 
 const STEPS = [[3600, "+1小时"], [86400, "+1天"], [259200, "+3天"], [604800, "+7天"], [2592000, "+30天"]];
-const FAULTS = { busy: "系统繁忙 (-1)", hang: "挂起不应答", drop: "断开连接", expired_token: "令牌过期 (42001)" };
+const FAULTS = { busy: "系统繁忙 (-1)", hang: "挂起不应答", drop: "断开连接", expired_token: "令牌过期 (42001)", errcode: "指定错误码", blocked: "被用户拉黑" };
 
 let drawnScenes = "";
 
@@ -100,12 +100,13 @@ function chosenTemplate() {
 
 function startFaults() {
   $("fault-kind").append(...Object.entries(FAULTS).map(([kind, label]) => h("option", { value: kind }, label)));
-  $("fault-kind").addEventListener("change", () => { $("fault-seconds-label").hidden = $("fault-kind").value !== "hang"; });
+  $("fault-kind").addEventListener("change", drawFaultFields);
   $("fault-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const kind = $("fault-kind").value;
     const fault = { kind, path: $("fault-path").value.trim() || "*", count: Number($("fault-count").value) };
     if (kind === "hang") fault.seconds = Number($("fault-seconds").value);
+    if (kind === "errcode") fault.errcode = Number($("fault-errcode").value);
     guarded($("fault-add"), async () => {
       await api.addFault(fault);
       await store.refreshState();
@@ -113,6 +114,11 @@ function startFaults() {
     });
   });
   $("fault-clear").addEventListener("click", lever(() => api.clearFaults(), "故障已清除"));
+}
+
+function drawFaultFields() {
+  $("fault-seconds-label").hidden = $("fault-kind").value !== "hang";
+  $("fault-errcode-label").hidden = $("fault-kind").value !== "errcode";
 }
 
 function draw() {
@@ -139,8 +145,8 @@ function drawTemplates() {
 
 function drawFaults() {
   const rows = store.faults.map((fault) => {
-    const left = fault.count ?? fault.remaining ?? fault.left;
-    const facts = [FAULTS[fault.kind] ?? fault.kind, fault.path, left ? `还有 ${left} 次` : "", fault.seconds ? `${fault.seconds} 秒` : ""];
+    const left = fault.count;
+    const facts = [FAULTS[fault.kind] ?? fault.kind, fault.path, fault.kind === "errcode" ? fault.errcode : "", left ? `还有 ${left} 次` : "", fault.seconds ? `${fault.seconds} 秒` : ""];
     return h("li", { dataset: { testid: "fault-row" } }, facts.filter(Boolean).join(" · "));
   });
   $("faults").replaceChildren(...(rows.length ? rows : [h("li", { className: "empty" }, "没有布置故障。")]));

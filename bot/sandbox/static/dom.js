@@ -33,8 +33,10 @@ export function icon(name) {
 }
 
 export function avatar(label, seed, kind = "person") {
-  const hue = [...String(seed)].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 360, 7);
-  const letter = [...String(label).trim()].find((char) => /[\p{L}\p{N}]/u.test(char)) ?? "?";
+  const hash = [...String(seed)].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) % 9973, 7);
+  const hue = (hash * 137) % 360;
+  const number = /\d{1,2}$/.exec(String(label).trim())?.[0];
+  const letter = number ?? [...String(label).trim()].find((char) => /\p{L}/u.test(char)) ?? "?";
   const style = kind === "account" ? {} : { background: `hsl(${hue} 38% 46%)` };
   return h("span", { className: `avatar avatar-${kind}`, style, "aria-hidden": "true" }, letter);
 }

@@ -79,28 +79,49 @@ export function amount(value, scale, { signed = false } = {}) {
   return `${sign}¥${yuan}`;
 }
 
+/** True for a negative amount, as a number or as text. */
+export const isLess = (value) => (typeof value === "number" ? value < 0 : /^\s*[-−]/.test(String(value ?? "")));
+
+const MOVEMENTS = {
+  earn: "积分入账", earned: "积分入账", redeem: "兑换", spend: "消费", expire: "过期", expired: "过期", topup: "充值",
+  top_up: "充值", gift: "赠送", refund: "退款", reverse: "冲正", reversal: "冲正", adjust: "调整", bind: "绑定",
+  import: "导入", opening: "期初", order: "消费", sale: "消费", purchase: "消费", checkin: "签到", check_in: "签到",
+  voucher: "换券", transfer: "转移", merge: "合并",
+};
+
+/** Chinese name of a kind of book movement; unknown kinds stay as they are. */
+export function movement(kind) {
+  const text = String(kind ?? "");
+  return text.startsWith("reverse_") ? `冲正:${movement(text.slice(8))}` : MOVEMENTS[text] ?? text;
+}
+
 const CHANNELS = {
-  passive: "随回复", reply: "随回复", next_message: "随下次消息", service: "客服消息", custom: "客服消息",
+  passive: "随回复", reply: "随回复", next_reply: "随下次回复", next_message: "随下次回复", service: "客服消息", custom: "客服消息",
   template: "模板消息", subscription: "订阅通知", subscribe: "订阅通知", mass: "群发", sms: "短信",
   staff: "店员任务", staff_task: "店员任务", none: "未发送",
 };
 const STATES = {
-  planned: "已计划", pending: "待发送", queued: "待发送", due: "待发送", waiting: "等下次消息", held: "等下次消息",
+  planned: "已计划", pending: "待发送", claimed: "发送中", queued: "待发送", due: "待发送", waiting: "等下次消息", held: "等下次消息",
   handed_over: "已捎带", carried: "已捎带", piggybacked: "已捎带", sending: "发送中", accepted: "平台已受理",
-  sent: "已发送", delivered: "已送达", failed: "失败", unknown: "结果不明", expired: "已过期", cancelled: "已取消",
+  retry: "稍后再试", refused: "平台拒绝", sent: "已发送", delivered: "已送达", failed: "失败", unknown: "结果不明", expired: "已过期", cancelled: "已取消",
   canceled: "已取消", suppressed: "已拦下", skipped: "已跳过", blocked: "已拦下", dropped: "已放弃", opted_out: "已退订",
 };
 
+const PURPOSES = { code: "验证码", notice: "通知", late_reply: "补发的回复", reminder: "提醒", marketing: "活动" };
+
+/** What a message is for, where no campaign names it. */
+export const purpose = (kind) => PURPOSES[kind] ?? String(kind || "—");
+
 /** Chinese name and colour class of a channel. */
 export function channel(name) {
-  const key = String(name ?? "none").toLowerCase();
-  return { name: CHANNELS[key] ?? String(name ?? "未发送"), tone: /^[a-z_]+$/.test(key) ? key : "other" };
+  const key = String(name || "none").toLowerCase();
+  return { name: CHANNELS[key] ?? String(name), tone: /^[a-z_]+$/.test(key) ? key : "other" };
 }
 
 export function sendState(name) {
   const key = String(name ?? "").toLowerCase();
   const good = ["sent", "delivered", "accepted", "handed_over", "carried", "piggybacked"].includes(key);
-  const bad = ["failed", "unknown", "blocked", "dropped", "suppressed"].includes(key);
+  const bad = ["failed", "unknown", "blocked", "dropped", "suppressed", "refused"].includes(key);
   return { name: STATES[key] ?? String(name ?? ""), tone: good ? "good" : bad ? "bad" : "calm" };
 }
 

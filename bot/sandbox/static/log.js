@@ -1,15 +1,13 @@
 /** What the bot sent, to whom, why, and through which channel. Loaded only while it can be seen. */
 
 import { $, guarded, h, link, toast } from "./dom.js";
-import { api } from "./api.js";
-import { channel, instant, fullTime, sendState, shortTime } from "./format.js";
+import { api, coalesced } from "./api.js";
+import { channel, instant, fullTime, purpose, sendState, shortTime } from "./format.js";
 import { store } from "./store.js";
 
 const COLUMNS = ["时间", "成员", "活动", "缘由", "渠道", "状态", "内容"];
 let rows = [];
 let visible = false;
-let loading = null;
-let again = false;
 
 export function startLog() {
   $("log-mine").addEventListener("change", draw);
@@ -29,35 +27,20 @@ function reload() {
   load().catch((error) => toast(error.message, "error"));
 }
 
-/** One request at a time; a change that arrives meanwhile asks once more. */
-async function load() {
-  if (loading) {
-    again = true;
-    return loading;
-  }
-  loading = (async () => {
-    do {
-      again = false;
-      ({ rows } = await api.log());
-      draw();
-    } while (again);
-  })();
-  try {
-    return await loading;
-  } finally {
-    loading = null;
-  }
-}
+const load = coalesced(async () => {
+  ({ rows } = await api.log());
+  draw();
+});
 
 function draw() {
   const select = $("log-channel");
-  const names = [...new Set(rows.map((row) => row.channel ?? "none"))];
+  const names = [...new Set(rows.map((row) => row.channel || "none"))];
   const wanted = names.includes(select.value) ? select.value : "";
   select.replaceChildren(h("option", { value: "" }, "全部渠道"),
     ...names.map((name) => h("option", { value: name }, channel(name).name)));
   select.value = wanted;
   const mine = $("log-mine").checked;
-  const shown = rows.filter((row) => (!mine || row.openid === store.current) && (!wanted || (row.channel ?? "none") === wanted));
+  const shown = rows.filter((row) => (!mine || row.openid === store.current) && (!wanted || (row.channel || "none") === wanted));
   const head = h("thead", {}, h("tr", {}, COLUMNS.map((name) => h("th", { scope: "col" }, name))));
   $("log-rows").replaceChildren(shown.length
     ? h("table", { className: "log" }, head, h("tbody", {}, shown.map(logRow)))
@@ -66,16 +49,18 @@ function draw() {
 
 function logRow(row) {
   const way = channel(row.channel);
+  const open = ["pending", "claimed"].includes(row.state) && !row.channel;
   const state = sendState(row.state);
   const at = instant(row.at);
   const cell = (index, ...children) => h("td", { dataset: { label: COLUMNS[index] }, className: `log-${index}` }, children);
-  return h("tr", { dataset: { testid: "log-row", channel: row.channel ?? "none", state: row.state ?? "", openid: row.openid ?? "" } },
+  return h("tr", { dataset: { testid: "log-row", channel: row.channel || "none", state: row.state ?? "", openid: row.openid ?? "" } },
     cell(0, h("time", { datetime: row.at, title: fullTime(at) }, shortTime(at))),
-    cell(1, memberOf(row)), cell(2, row.campaign ?? "—"), cell(3, row.reason ?? "—"),
-    cell(4, h("span", { className: `channel channel-${way.tone}` }, way.name)),
+    cell(1, memberOf(row)), cell(2, row.campaign || purpose(row.kind)), cell(3, row.reason || "—"),
+    cell(4, h("span", { className: `channel channel-${way.tone}` }, open ? "待定" : way.name)),
     cell(5, h("span", { className: `state state-${state.tone}` }, state.name),
-      row.errcode ? h("span", { className: "errcode" }, `errcode ${row.errcode}`) : ""),
-    cell(6, h("span", { className: "log-content" }, row.content ?? ""), historyOf(row.history)));
+      Number(row.errcode) ? h("span", { className: "errcode" }, `errcode ${row.errcode}`) : ""),
+    cell(6, h("span", { className: "log-content" }, row.content ?? ""),
+      row.note ? h("span", { className: "log-note" }, row.note) : "", historyOf(row.history)));
 }
 
 function memberOf(row) {
@@ -95,8 +80,9 @@ function historyOf(history) {
 
 function stepText(step) {
   if (typeof step !== "object" || step === null) return String(step);
-  const { at, state, channel: way, ...rest } = step;
+  const { at, attempt, errcode, state, outcome, channel: way, ...rest } = step;
   const others = Object.values(rest).filter((value) => value !== null && value !== "" && typeof value !== "object");
-  return [at ? shortTime(instant(at)) : "", state ? sendState(state).name : "", way ? channel(way).name : "", ...others]
+  return [at ? shortTime(instant(at)) : "", attempt ? `第 ${attempt} 次` : "", way ? channel(way).name : "",
+    state || outcome ? sendState(state ?? outcome).name : "", Number(errcode) ? `errcode ${errcode}` : "", ...others]
     .filter(Boolean).join(" · ");
 }

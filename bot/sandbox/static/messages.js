@@ -55,8 +55,8 @@ function turnButton(event, context) {
 function noteLine(event, context) {
   const via = event.dir === "out" ? VIA[event.via] : null;
   const button = turnButton(event, context);
-  if (!via && !button) return null;
-  return h("div", { className: "note" }, via ? h("span", { className: `via via-${event.via}` }, via) : null, button);
+  if (!via) return button;
+  return h("div", { className: "note" }, h("span", { className: `via via-${event.via}` }, via), button);
 }
 
 function menuBody(menu, context) {
@@ -74,17 +74,17 @@ function newsBody(event) {
   const items = event.items?.length ? event.items : [event];
   const [first, ...others] = items;
   const single = others.length === 0;
-  const cover = h("div", { className: "news-cover" },
+  const cover = first.picurl ? h("div", { className: "news-cover" },
     picture(first.picurl, "", "news-picture"),
-    single ? null : h("span", { className: "news-overlay" }, first.title));
-  const lead = single
+    single ? null : h("span", { className: "news-overlay" }, first.title)) : null;
+  const lead = single || !cover
     ? [cover, h("span", { className: "news-title" }, first.title),
       first.description ? h("span", { className: "news-description" }, first.description) : null]
     : [cover];
   return h("div", { className: "card news" },
     opened(first.url, "news-lead", lead),
     others.map((item) => opened(item.url, "news-row", [
-      h("span", { className: "news-row-title" }, item.title), picture(item.picurl, "", "news-thumb"),
+      h("span", { className: "news-row-title" }, item.title), item.picurl ? picture(item.picurl, "", "news-thumb") : null,
     ])));
 }
 
@@ -104,7 +104,7 @@ function cardBody(event) {
   return h("div", { className: `card notice notice-${event.via}` },
     h("div", { className: "notice-head" }, h("span", { className: "notice-title" }, event.title || "通知")),
     fields.length ? h("dl", { className: "notice-fields" }, fields) : null,
-    event.text ? h("p", { className: "notice-remark" }, richText(event.text)) : null,
+    event.text && event.text !== event.title ? h("p", { className: "notice-remark" }, richText(event.text)) : null,
     url ? opened(event.url, "notice-more", [h("span", {}, "查看详情"), icon("chevron")]) : null);
 }
 

@@ -18,7 +18,7 @@ export function startPeople(onChoose) {
   });
   list.addEventListener("keydown", (event) => moveFocus(list, event));
   $("new-stranger").addEventListener("click", (click) => guarded(click.currentTarget, () => addStranger(onChoose)));
-  store.on("state current latest", draw);
+  store.on("state current unread", draw);
 }
 
 async function addStranger(onChoose) {
@@ -52,7 +52,8 @@ function drawPeople(list, wanted, onChoose) {
 function personRow(person, onChoose) {
   const chosen = person.openid === store.current;
   const unread = store.unread.get(person.openid) ?? 0;
-  const line = [person.phone, person.note].filter(Boolean).join(" · ") || (person.followed ? "已关注" : "还没有关注");
+  const phone = person.note?.includes(person.phone) ? null : person.phone;
+  const line = [phone, person.note].filter(Boolean).join(" · ") || (person.followed ? "已关注" : "还没有关注");
   return h("button", {
     type: "button", className: "person", dataset: { testid: `person-${person.openid}` },
     "aria-current": chosen ? "true" : undefined, onClick: () => onChoose(person.openid),

@@ -1,6 +1,6 @@
 /** What the page knows. Views subscribe; only this module changes it. */
 
-import { api, listen } from "./api.js";
+import { api, coalesced, listen } from "./api.js";
 import { instant } from "./format.js";
 import { toast } from "./dom.js";
 
@@ -23,7 +23,6 @@ class Store {
   faults = [];
   current = null;
   unread = new Map();
-  latest = new Map();
   connection = "connecting";
 
   on(names, listener) {
@@ -80,7 +79,9 @@ class Store {
     this.#emit("connection");
   }
 
-  async refreshState() {
+  refreshState = coalesced(() => this.#fetchState());
+
+  async #fetchState() {
     const state = await api.state();
     for (const key of ["shop", "mode", "people", "menu", "qr", "subscriptions", "faults"]) {
       this[key] = state[key] ?? this[key];
@@ -125,8 +126,7 @@ class Store {
   }
 
   #receive(event) {
-    if (event.type === "clock") this.#setClock(event.now);
-    else if (event.type === "state") this.refreshState().catch((error) => toast(error.message, "error"));
+    if (event.type === "state" || event.type === "clock") this.refreshState().catch((error) => toast(error.message, "error"));
     else if (event.type === "log") this.#emit("log");
     else if (event.type === "fault") toast(event.text, "error");
     else if (event.type === "message" || event.type === "turn") this.#append(event);
@@ -135,10 +135,10 @@ class Store {
   #append(event) {
     const { openid } = event;
     if (this.#arrivals?.openid === openid) this.#arrivals.events.push(event);
-    this.#settleTyping(event);
-    this.#countUnread(event);
     const thread = this.thread(openid);
     if (thread.some((known) => known.id === event.id)) return;
+    this.#settleTyping(event);
+    this.#countUnread(event);
     const inOrder = !thread.length || thread[thread.length - 1].id < event.id;
     const longer = [...thread, event];
     if (!inOrder) longer.sort((a, b) => a.id - b.id);
@@ -148,11 +148,9 @@ class Store {
 
   #countUnread(event) {
     if (event.type !== "message") return;
-    this.latest.set(event.openid, event);
-    if (event.dir === "out" && event.openid !== this.current) {
-      this.unread.set(event.openid, (this.unread.get(event.openid) ?? 0) + 1);
-    }
-    this.#emit("latest");
+    if (event.dir !== "out" || event.openid === this.current) return;
+    this.unread.set(event.openid, (this.unread.get(event.openid) ?? 0) + 1);
+    this.#emit("unread");
   }
 
   /** A reply, or the last word on a turn, ends the wait for one. */

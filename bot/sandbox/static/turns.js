@@ -1,24 +1,22 @@
 /** Two views of the chosen person's turns: their raw XML, and what they wrote into the books. */
 
 import { $, h, toast } from "./dom.js";
-import { MODES, account, amount, instant, shortTime, fullTime } from "./format.js";
+import { MODES, account, amount, instant, isLess, movement, shortTime, fullTime } from "./format.js";
 import { store } from "./store.js";
 import { xmlBlock } from "./xml.js";
 
 const SHOWN = 60;
-const opened = new Set();
 
 const turnsOf = () => store.thread().filter((event) => event.type === "turn").reverse();
 
 export function startTurns() {
-  store.on("current", () => opened.clear());
   store.on("current loaded", () => {
     drawXml();
     drawBooks();
   });
   store.on("event", ({ event }) => {
     if (event.type !== "turn") return;
-    drawXml();
+    addTurn(event);
     drawBooks();
   });
 }
@@ -30,20 +28,32 @@ export function showTurn(number) {
     toast("这一轮的记录已经不在了", "error");
     return;
   }
-  opened.add(found.id);
-  drawXml();
   const node = $("panel-xml").querySelector(`[data-id="${found.id}"]`);
+  if (node) node.open = true;
   node?.scrollIntoView({ block: "start" });
   node?.querySelector("summary")?.focus();
 }
 
 function drawXml() {
   const turns = turnsOf().slice(0, SHOWN);
-  $("panel-xml").replaceChildren(...(turns.length ? turns.map(turnCard)
+  $("panel-xml").replaceChildren(...(turns.length ? turns.map((event, index) => turnCard(event, index === 0))
     : [h("p", { className: "empty" }, "这里显示每一轮的请求和回复。发一句话就会出现。")]));
 }
 
-function turnCard(event, index) {
+/** The newest turn comes open on top and folds the one before it, unless the reader opened that one. */
+function addTurn(event) {
+  const list = $("panel-xml");
+  const newest = turnsOf()[0] === event;
+  if (!newest || !list.querySelector(".turn")) {
+    drawXml();
+    return;
+  }
+  for (const card of list.querySelectorAll("details[data-auto]")) card.open = false;
+  list.prepend(turnCard(event, true));
+  while (list.children.length > SHOWN) list.lastChild.remove();
+}
+
+function turnCard(event, newest) {
   const good = event.status >= 200 && event.status < 300;
   const summary = h("summary", {},
     h("span", { className: "turn-number" }, `#${event.turn}`),
@@ -56,19 +66,17 @@ function turnCard(event, index) {
       h("span", { className: "fact fact-time" }, shortTime(instant(event.at)))));
   const card = h("details", { className: "turn", dataset: { testid: "turn-xml", id: event.id, turn: event.turn } }, summary);
   const fillIn = () => card.append(
+    event.error ? h("p", { className: "turn-error" }, event.error) : "",
     section("请求", event.request_xml, "turn-request"),
     section("回复", event.reply_xml, "turn-reply"),
     event.encrypted_xml ? h("details", { className: "encrypted", dataset: { testid: "turn-encrypted" } },
       h("summary", {}, "加密的报文"), xmlBlock(event.encrypted_xml)) : "");
-  const open = () => card.children.length === 1 && fillIn();
-  card.addEventListener("toggle", () => {
-    if (card.open) open();
-    if (card.open) opened.add(event.id);
-    else opened.delete(event.id);
-  });
-  if (opened.has(event.id) || (index === 0 && !opened.size)) {
-    open();
+  card.addEventListener("toggle", () => card.open && card.children.length === 1 && fillIn());
+  summary.addEventListener("click", () => delete card.dataset.auto);
+  if (newest) {
+    card.dataset.auto = "yes";
     card.open = true;
+    fillIn();
   }
   return card;
 }
@@ -111,7 +119,7 @@ function drawBooks() {
 }
 
 function bookTable(event) {
-  const head = ["事项", "账户", "变动", "余额", "缘由"].map((name) => h("th", { scope: "col" }, name));
+  const head = ["事项", "账户", "变动", "余额", "缘由"].map((name, index) => h("th", { scope: "col", className: index === 2 || index === 3 ? "number" : "" }, name));
   return h("div", { className: "books", dataset: { testid: "books-turn", turn: event.turn } },
     h("div", { className: "books-caption" }, `#${event.turn} · ${fullTime(instant(event.at))}`),
     h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, event.books.map(bookRow))));
@@ -119,9 +127,9 @@ function bookTable(event) {
 
 function bookRow(entry) {
   const { name, scale, raw } = account(entry.account);
-  const down = typeof entry.amount === "number" && entry.amount < 0;
+  const down = isLess(entry.amount);
   return h("tr", { dataset: { testid: "books-row" } },
-    h("td", {}, entry.what ?? ""), h("td", { title: raw }, name),
+    h("td", {}, movement(entry.what)), h("td", { title: raw }, name),
     h("td", { className: `number ${down ? "down" : "up"}` }, amount(entry.amount, scale, { signed: true })),
     h("td", { className: "number" }, amount(entry.balance_after, scale)),
     h("td", {}, entry.reason ?? ""));

@@ -3,13 +3,14 @@
 import { h } from "./dom.js";
 
 const TOKEN = /<!\[CDATA\[[\s\S]*?\]\]>|<[^>]*>|[^<]+|</g;
+const BROKEN = />[ \t]*\r?\n\s*</;
 const INDENT = "  ";
 
 /** A <pre> of the XML; tags, CDATA and text get classes of their own. */
 export function xmlBlock(source) {
   const text = String(source ?? "");
   const tokens = text.match(TOKEN) ?? [];
-  const parts = text.trim().includes("\n") ? tokens.map(coloured) : indented(tokens);
+  const parts = BROKEN.test(text) ? tokens.map(coloured) : indented(tokens);
   return h("pre", { className: "xml", tabindex: "0" }, h("code", {}, parts));
 }
 

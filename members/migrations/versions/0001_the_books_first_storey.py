@@ -504,7 +504,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index("ix_outbox_due", ["state", "not_before"], unique=False)
+        batch_op.create_index("ix_outbox_due", ["state", "lease_until", "not_before"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_member_id"), ["member_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_openid"), ["openid"], unique=False)
 

@@ -1,0 +1,92 @@
+"""The HTTP side: the callback first, then health, metrics, QR pictures and, locally, the sandbox."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import segno
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from bot.running import Running
+from bot.service import Service
+from bot.webhook import Receive, Scope, Send
+
+CALLBACK = "/wechat"
+READY_SECONDS = 2.0
+
+
+class Front:
+    """The ASGI app: /wechat goes to the bare endpoint, everything else through FastAPI."""
+
+    def __init__(self, service: Service, api: FastAPI, running: Running) -> None:
+        self.service, self.api, self.running = service, api, running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route one connection."""
+        if scope["type"] == "http" and scope["path"] == CALLBACK:
+            await self.service.webhook(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+
+def build_app(service: Service, *, scheduler: bool = True, address: str = "") -> Front:
+    """Return the app of one installation; starting it starts the writer and, unless switched off, the scheduler.
+
+    `address` is where this process listens: the sandbox calls back there.
+    """
+    running = Running(service, scheduler=scheduler, address=address)
+
+    @asynccontextmanager
+    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(running.started())
+            yield
+
+    api = FastAPI(title="memberbot", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    _operations(api, service)
+    _pictures(api)
+    if running.sandbox is not None:
+        api.include_router(running.sandbox.router, prefix="/sandbox")
+    return Front(service, api, running)
+
+
+def _operations(api: FastAPI, service: Service) -> None:
+    @api.get("/health", tags=["operations"])
+    async def health() -> dict[str, str]:
+        """Tell that the process is alive."""
+        return {"status": "ok"}
+
+    @api.get("/ready", tags=["operations"], responses={503: {"description": "not ready"}})
+    async def ready() -> JSONResponse:
+        """Tell whether the books answer."""
+        try:
+            await asyncio.wait_for(asyncio.to_thread(_ask, service), READY_SECONDS)
+        except Exception as error:  # whatever keeps the books from answering makes us not ready
+            return JSONResponse({"status": "not ready", "books": type(error).__name__}, 503)
+        return JSONResponse({"status": "ready", "books": "ok"})
+
+    @api.get("/metrics", tags=["operations"], response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Return what Prometheus reads."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _ask(service: Service) -> None:
+    with service.database.reading() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def _pictures(api: FastAPI) -> None:
+    @api.get("/qr/{name}", include_in_schema=False)
+    async def qr(name: str, request: Request) -> Response:
+        """Draw a member or coupon code; it holds nothing but the code in the address."""
+        code = name.removesuffix(".png")
+        if not code.isalnum() or not code.isascii() or len(code) > 32:
+            raise HTTPException(404)
+        picture = io.BytesIO()
+        segno.make_qr(code, error="m").save(picture, kind="png", scale=8, border=3)
+        return Response(picture.getvalue(), media_type="image/png", headers={"Cache-Control": "no-store"})

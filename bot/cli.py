@@ -1,0 +1,205 @@
+"""The `memberbot` command: everything that prints for people also prints --json for programs."""
+
+import json as jsonlib
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from bot import config_file, demo, logs, saying, serving
+from bot.command_shop import campaigns, imports, members_of, segments, staff
+from bot.config import Config
+from bot.console import Bar, out, show
+from bot.opening import DEFAULT, PORT, ConfigPath, Json, borrow_demo, load, open_service, refuse
+from bot.service import build
+from handlers.understanding import understand
+from members import auditing, schema
+from members.vault import generate_key
+
+app = typer.Typer(help="服务号会员机器人", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+config_app = typer.Typer(help="检查配置", no_args_is_help=True)
+db_app = typer.Typer(help="数据库结构", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(db_app, name="db")
+for name, part in (
+    ("import", imports),
+    ("segment", segments),
+    ("campaign", campaigns),
+    ("staff", staff),
+    ("member", members_of),
+):
+    app.add_typer(part, name=name)
+
+
+@app.command()
+def serve(
+    config: ConfigPath = DEFAULT,
+    host: str = "127.0.0.1",
+    port: int = PORT,
+    workers: int = 1,
+    no_scheduler: bool = False,
+) -> None:
+    """Run webhook, REST and, unless --no-scheduler, scheduler and delivery."""
+    logs.configure()
+    loaded = load(config)
+    sqlite = loaded.database.url.startswith("sqlite")
+    if workers > 1 and (sqlite or loaded.sandbox.enabled):
+        refuse("多个 worker 需要 PostgreSQL,并且不能开沙箱")
+    if workers > 1:
+        serving.serve_many(config, host, port, workers, scheduler=not no_scheduler)
+    else:
+        serving.serve_one(build(loaded, config), host, port, scheduler=not no_scheduler)
+
+
+@app.command("demo")
+def run_demo(
+    config: ConfigPath = DEFAULT,
+    host: str = "127.0.0.1",
+    port: int = PORT,
+    households: Annotated[int, typer.Option(help="示范店的家庭数,0 为全部")] = demo.HOUSEHOLDS,
+) -> None:
+    """Set up the demo shop and run service, scheduler and the local WeChat platform on one port."""
+    address = f"http://{host}:{port}"
+    logs.configure(json=False)
+    service = open_service(config, address=address)
+    with Bar() as bar:
+        demo.set_up(service, bar, households or None)
+    ready = f"\n  聊天页面  {address}/sandbox/\n  发送记录  {address}/sandbox/#log\n  停止请按 Ctrl-C\n"
+    serving.serve_one(service, host, port, ready=ready)
+
+
+@app.command()
+def say(
+    text: str,
+    openid: Annotated[str, typer.Option("--as", help="以哪个 openid 说话")],
+    staff: Annotated[bool, typer.Option("--staff", help="以店员身份(只在沙箱里)")] = False,
+    config: ConfigPath = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Do one chat turn through the local platform and the real signed webhook, and print the reply."""
+    logs.configure(level=30)
+    folder = config.parent.resolve() / "data"
+    address = serving.running_address(folder)
+    port = int(address.rsplit(":", 1)[1]) if address else free_port()
+    service = open_service(config, address=address or f"http://127.0.0.1:{port}")
+    if staff:
+        demo.make_staff(service, openid)
+    try:
+        if address is None:
+            with Bar() as bar:
+                demo.set_up(service, bar)
+            with saying.in_process(service, port) as here:
+                said = saying.say(here, openid, text)
+        else:
+            said = saying.say(address, openid, text)
+    except ValueError as refused:
+        refuse(str(refused))
+    show(said, json, _spoken)
+
+
+def _spoken(said: Mapping[str, Any]) -> None:
+    out(said["reply"] or said["failed"] or "(没有回复)")
+    for message in said["messages"]:
+        words = message.get("text") or message.get("title") or ""
+        out(f"[{ {'sms': '短信', 'service': '客服消息'}.get(message['via'], message['via']) }] {words}")
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@app.command()
+def nlu(texts: Annotated[list[str] | None, typer.Argument()] = None, json: Json = False) -> None:
+    """Print intent, confidence and slots of each text (or of each line on standard input)."""
+    for text in texts or (line.rstrip("\n") for line in sys.stdin):
+        said = understand(text)
+        if json:
+            out(
+                jsonlib.dumps(
+                    {"text": text, "intent": said.intent, "confidence": said.confidence, "slots": dict(said.slots)},
+                    ensure_ascii=False,
+                )
+            )
+        else:
+            out(f"{said.intent}\t{said.confidence:.2f}\t{jsonlib.dumps(dict(said.slots), ensure_ascii=False)}\t{text}")
+
+
+@app.command()
+def key() -> None:
+    """Print a new master key for privacy.keys."""
+    out(generate_key())
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument()] = DEFAULT, json: Json = False) -> None:
+    """Report every error of the configuration with its place; exit 1 when there is one."""
+    borrow_demo(file)
+    found = config_file.problems(file, Config, os.environ)
+    rows = [
+        {
+            "file": p.file,
+            "line": p.line,
+            "column": p.column,
+            "key": p.key_path,
+            "message": p.message,
+            "suggestion": p.suggestion,
+        }
+        for p in found
+    ]
+    show(rows, json, lambda _: out("\n".join(map(str, found)) or "配置没有问题"))
+    if found:
+        raise typer.Exit(1)
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of config.yaml for editors."""
+    out(jsonlib.dumps(config_file.schema(Config), ensure_ascii=False, indent=2))
+
+
+@db_app.command("upgrade")
+def db_upgrade(config: ConfigPath = DEFAULT) -> None:
+    """Bring the books to the newest schema."""
+    service = build(load(config), config)
+    schema.upgrade(service.database)
+    out(f"数据库结构版本 {schema.current(service.database)}")
+
+
+@db_app.command("check")
+def db_check(config: ConfigPath = DEFAULT, json: Json = False) -> None:
+    """Compare the models with the database; exit 1 when they differ."""
+    service = build(load(config), config)
+    found = [repr(difference) for difference in schema.differences(service.database)]
+    show(found, json, lambda _: out("\n".join(found) or "数据库结构与程序一致"))
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
+    """Check every invariant of ledger, coupons and outbox; exit 1 and rows on any breach."""
+    service = open_service(config)
+    with service.database.reading() as connection:
+        breaches = auditing.breaches(connection, now=service.clock.now())
+    rows = [{"check": b.check, "subject": b.subject, "found": b.found} for b in breaches]
+    show(rows, json, lambda _: out("\n".join(f"{b.check}: {b.subject} {b.found}" for b in breaches) or "账目全部相符"))
+    if breaches:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    structlog.contextvars.clear_contextvars()
+    app()
+
+
+if __name__ == "__main__":
+    main()

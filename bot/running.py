@@ -1,0 +1,108 @@
+"""What runs while the service is up: writer, spool replay, scheduler with delivery, and locally the sandbox."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import structlog
+
+from bot.sandbox import Sandbox, SandboxSettings, TemplateSpec, build_sandbox
+from bot.sandbox_hooks import ShopHooks
+from bot.service import Service
+from scheduler.delivery import Deliverer
+from scheduler.jobs import build_jobs
+from scheduler.schedule import Schedule
+from scheduler.work import Worker
+
+log = structlog.get_logger("memberbot")
+
+
+class Running:
+    """Starts and stops the living parts of one process, in order."""
+
+    def __init__(self, service: Service, *, scheduler: bool, address: str) -> None:
+        self._service = service
+        rules = service.config.push_rules
+        self._deliverer = Deliverer(service.database, service.vault, service.wire, rules)
+        keep = service.config.privacy.keep_inbox.delta()
+        self._schedule = Schedule(
+            service.database, build_jobs(service.database, rules, keep_inbox=keep, wake=lambda: self._wake())
+        )
+        self._worker: Worker | None = None
+        if scheduler:
+            self._worker = Worker(
+                service.database, self._schedule, self._deliverer, service.clock, service.config.schedule
+            )
+        self.sandbox: Sandbox | None = _sandbox(service, self, address) if service.config.sandbox.enabled else None
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator[None]:
+        """Run everything inside; on leaving, messages in flight are answered first."""
+        service = self._service
+        await asyncio.to_thread(service.prepare)
+        service.dispatcher.wake = self._wake
+        service.writer.start(asyncio.get_running_loop())
+        for inbound in service.spool.pending():
+            service.writer.submit(inbound, late=True)
+        if self.sandbox is not None:
+            await self.sandbox.start()
+        if self._worker is not None:
+            self._worker.start()
+        log.info("started", books=service.database.url.get_backend_name(), sandbox=self.sandbox is not None)
+        try:
+            yield
+        finally:
+            if self._worker is not None:
+                await asyncio.to_thread(self._worker.stop)
+            if self.sandbox is not None:
+                await self.sandbox.stop()
+            await asyncio.to_thread(service.writer.stop)
+            service.close()
+            log.info("stopped")
+
+    def end_streams(self) -> None:
+        """Let the pages' event streams end, so that a stop need not wait for them."""
+        if self.sandbox is not None:
+            self.sandbox.platform.world.hub.close()
+
+    async def move_clock(self, to: datetime) -> None:
+        """Move the sandbox's clock forward, running what falls due on the way."""
+        service = self._service
+
+        def step() -> None:
+            self._schedule.advance(to, service.clock, each=self._deliver_all)
+            service.remember_clock()
+
+        await asyncio.to_thread(step)
+
+    def _deliver_all(self, now: datetime) -> None:
+        while self._deliverer.deliver_due(now).claimed:
+            pass
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
+
+
+def _sandbox(service: Service, running: Running, address: str) -> Sandbox:
+    section = service.config.wechat
+    settings = SandboxSettings(
+        app_id=section.app_id,
+        app_secret=section.app_secret,
+        token=section.token,
+        encoding_aes_key=section.encoding_aes_key,
+        callback_url=f"{address}/wechat",
+        mode=service.config.sandbox.mode,
+        original_id=section.original_id,
+        templates=tuple(
+            TemplateSpec(t.template_id, t.title or name, {key: key for key in t.fields})
+            for name, t in section.templates.items()
+        ),
+        subscription_templates=tuple(
+            TemplateSpec(t.template_id, t.title, {key: key for key in t.fields}) for t in section.subscriptions.values()
+        ),
+    )
+    return build_sandbox(
+        settings, ShopHooks(service, running.move_clock), service.clock.now, service.folder / "sandbox.json"
+    )

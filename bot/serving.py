@@ -1,0 +1,88 @@
+"""Runs the app under uvicorn: one process, or several workers on PostgreSQL; stops gracefully."""
+
+import json
+import os
+import socket
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from bot import config as configuration
+from bot import logs
+from bot.app import Front, build_app
+from bot.opening import CONFIG_ENV
+from bot.service import Service, build
+
+RUNNING_FILE = "running.json"
+GRACE_SECONDS = 10
+SCHEDULER_ENV = "MEMBERBOT_SCHEDULER"
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but the pages' event streams end as soon as a stop is asked for."""
+
+    front: Front | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the stop."""
+        if self.front is not None:
+            self.front.running.end_streams()
+        super().handle_exit(sig, frame)
+
+
+def settings(app: Front | str, host: str, port: int, *, workers: int = 1) -> uvicorn.Config:
+    """Return uvicorn's settings: uvloop, httptools, no access log (it would hold openids)."""
+    return uvicorn.Config(
+        app, host=host, port=port, workers=workers, factory=isinstance(app, str), loop="uvloop", http="httptools",
+        ws="none", access_log=False, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS, server_header=False,
+        date_header=False,
+    )  # fmt: skip
+
+
+def serve_one(service: Service, host: str, port: int, *, scheduler: bool = True, ready: str = "") -> None:
+    """Serve in this process until told to stop; `ready` is printed when the port is open."""
+    address = f"http://{host}:{port}"
+    front = build_app(service, scheduler=scheduler, address=address)
+    server = Server(settings(front, host, port))
+    server.front = front
+    note = service.folder / RUNNING_FILE
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        note.write_text(json.dumps({"address": address, "pid": os.getpid()}))
+        if ready:
+            print(ready, flush=True)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def serve_many(path: Path, host: str, port: int, workers: int, *, scheduler: bool = True) -> None:
+    """Serve with several worker processes; each builds its own service from the same configuration."""
+    os.environ[CONFIG_ENV] = str(path)
+    os.environ[SCHEDULER_ENV] = "1" if scheduler else "0"
+    uvicorn.run(
+        "bot.serving:worker", factory=True, host=host, port=port, workers=workers, loop="uvloop", http="httptools",
+        ws="none", access_log=False, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
+
+
+def worker() -> Front:
+    """Build the app of one worker process."""
+    logs.configure()
+    path = Path(os.environ[CONFIG_ENV])
+    config = configuration.load(path, os.environ)
+    return build_app(build(config, path), scheduler=os.environ[SCHEDULER_ENV] == "1")
+
+
+def running_address(folder: Path) -> str | None:
+    """Return where a service over this data folder listens, None when none is up."""
+    try:
+        noted = json.loads((folder / RUNNING_FILE).read_text())
+        os.kill(int(noted["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(noted["address"])

@@ -1,0 +1,26 @@
+"""What the member bought."""
+
+from handlers.context import Context, Reply
+from handlers.copy import yuan
+from handlers.inbound import Inbound
+from handlers.understanding import Understood
+from members import orders
+
+SHOWN = 12
+
+
+def last_order(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
+    """Tell the newest order: when, where, what and how much."""
+    receipt = orders.last(ctx.connection, ctx.member.id)
+    if receipt is None:
+        return Reply(ctx.copy.text("last_order_none"))
+    store = f"在{receipt.store}" if receipt.store else ""
+    parts = [ctx.copy.text("last_order", date=receipt.at, store=store)]
+    for name, quantity, amount in receipt.lines[:SHOWN]:
+        times = f" ×{quantity}" if quantity > 1 else ""
+        parts.append(ctx.copy.text("order_line", name=name, times=times, amount=yuan(amount)))
+    if len(receipt.lines) > SHOWN:
+        parts.append(ctx.copy.text("order_more", count=len(receipt.lines)))
+    saved = ctx.copy.text("order_saved", amount=yuan(receipt.discount)) if receipt.discount else ""
+    parts.append(ctx.copy.text("order_total", total=yuan(receipt.total), saved=saved))
+    return Reply("\n".join(parts))

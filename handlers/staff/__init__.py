@@ -1,0 +1,1 @@
+"""What staff do in chat; for anyone else these words are ordinary text."""

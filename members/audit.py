@@ -1,0 +1,32 @@
+"""The audit trail: who did what to whom, when; written in the transaction of the deed."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from members.tables import AuditLog, table
+
+_log = table(AuditLog)
+_WRITE = insert(_log)
+_COUNTS = (
+    select(_log.c.action, func.count().label("times"))
+    .where(_log.c.actor == bindparam("who"), _log.c.at >= bindparam("since"), _log.c.at < bindparam("until"))
+    .group_by(_log.c.action)
+)
+
+
+def write(
+    connection: Connection, actor: str, action: str, member: int | None, detail: Mapping[str, object], *, now: datetime
+) -> None:
+    """Write one deed; `detail` holds ids and figures, never a phone or a name."""
+    row = {"at": now, "actor": actor, "action": action, "member_id": member, "detail": dict(detail)}
+    connection.execute(_WRITE, row)
+
+
+def counts_on(connection: Connection, actor: str, day: date, zone: ZoneInfo, day_start: time) -> dict[str, int]:
+    """Return {action: times} of an actor on one business day."""
+    since = datetime.combine(day, day_start, zone)
+    bound = {"who": actor, "since": since, "until": since + timedelta(days=1)}
+    return {row.action: row.times for row in connection.execute(_COUNTS, bound)}

@@ -1,0 +1,79 @@
+"""Why this offer for this member: stored when it is made, read when the member asks 为什么."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from members.tables import Coupon, Decision, Outbox, table
+
+decisions, coupons, outbox = table(Decision), table(Coupon), table(Outbox)
+_PUT = insert(decisions).returning(decisions.c.id)
+_LATEST = (
+    select(
+        decisions.c.campaign, decisions.c.template, decisions.c.reason, decisions.c.trace, decisions.c.at,
+        coupons.c.code, coupons.c.title, coupons.c.state.label("coupon_state"), outbox.c.state.label("sent_state"),
+        outbox.c.channel,
+    )
+    .select_from(
+        decisions.outerjoin(coupons, coupons.c.decision_id == decisions.c.id)
+        .outerjoin(outbox, outbox.c.decision_id == decisions.c.id)
+    )
+    .where(decisions.c.member_id == bindparam("member"))
+    .order_by(decisions.c.at.desc(), decisions.c.id.desc())
+    .limit(bindparam("many"))
+)  # fmt: skip
+_RECENT = select(decisions.c.member_id, decisions.c.trace).where(
+    decisions.c.campaign == bindparam("which"), decisions.c.at > bindparam("since")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One decision as 为什么 tells it; `coupon` is its code when one was issued, `channel` once it was sent."""
+
+    campaign: str
+    template: str
+    reason: str
+    trace: Mapping[str, Any]
+    at: datetime
+    coupon: str = ""
+    title: str = ""
+    coupon_state: str = ""
+    state: str = ""
+    channel: str = ""
+
+
+def record(
+    connection: Connection, member: int, *, campaign: str, template: str, reason: str, trace: Mapping[str, Any],
+    now: datetime,
+) -> int:  # fmt: skip
+    """Store why; return the decision's id."""
+    row = {
+        "member_id": member, "campaign": campaign, "template": template, "at": now, "reason": reason,
+        "trace": dict(trace),
+    }  # fmt: skip
+    return int(connection.execute(_PUT, row).scalar_one())
+
+
+def latest(connection: Connection, member: int, *, many: int = 3) -> list[Stored]:
+    """Return the member's newest decisions, newest first."""
+    return [
+        Stored(
+            row.campaign, row.template, row.reason, row.trace or {}, row.at, row.code or "", row.title or "",
+            row.coupon_state or "", row.sent_state or "", row.channel or "",
+        )
+        for row in connection.execute(_LATEST, {"member": member, "many": many})
+    ]  # fmt: skip
+
+
+def categories_offered(connection: Connection, campaign: str, since: datetime) -> dict[int, set[str]]:
+    """Return the category codes a campaign has offered to each member since then."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for member, trace in connection.execute(_RECENT, {"which": campaign, "since": since}):
+        if trace and trace.get("category"):
+            found[member].add(trace["category"])
+    return dict(found)

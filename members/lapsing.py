@@ -1,0 +1,52 @@
+"""Whether a planned message is still wanted at the moment it would go out: refusals and purchases since the plan."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from members import consent
+from members.tables import Member, Order, OrderLine, Product, table
+
+orders, lines, products, members = table(Order), table(OrderLine), table(Product), table(Member)
+PUSHED = ("marketing", "reminder")
+_BOUGHT = (
+    select(orders.c.id)
+    .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
+    .where(
+        orders.c.member_id == bindparam("member"),
+        orders.c.at > bindparam("since"),
+        orders.c.at <= bindparam("until"),
+        orders.c.state != "refunded",
+        products.c.category == bindparam("code"),
+    )
+    .limit(1)
+)
+_WANTS_PERSONAL = select(members.c.personalised, members.c.state).where(members.c.id == bindparam("member"))
+
+
+def bought(connection: Connection, member: int, category: str, *, since: datetime, until: datetime) -> bool:
+    """Tell whether the member bought something of the category after `since` up to `until`."""
+    bound = {"member": member, "code": category, "since": since, "until": until}
+    return connection.execute(_BOUGHT, bound).scalar_one_or_none() is not None
+
+
+def lapsed(connection: Connection, row: Any, now: datetime) -> str:
+    """Return why a message in the outbox must not go out any more, or nothing when it may.
+
+    Only what was pushed can lapse: what a member asked for is theirs. `row` needs kind, member_id, campaign, content
+    and created_at; content's `personal` and `until_bought` (a category) say what the message rests on.
+    """
+    if row.kind not in PUSHED or row.member_id is None:
+        return ""
+    wants = connection.execute(_WANTS_PERSONAL, {"member": row.member_id}).one()
+    if wants.state != "active":
+        return "会员已合并或注销"
+    if not consent.may_market(connection, row.member_id, row.campaign):
+        return "会员已退订"
+    if row.content.get("personal") and not wants.personalised:
+        return "会员选择了不要个性化"
+    category = row.content.get("until_bought")
+    if category and bought(connection, row.member_id, category, since=row.created_at, until=now):
+        return "会员已经买了"
+    return ""

@@ -1,0 +1,154 @@
+"""Segments: a rule a marketer writes, compiled to one select of member ids over the books."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ConfigDict, Field, model_validator
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, not_, or_, select, true
+
+from members.clock import business_date
+from members.rules import Code, Section, Span, SpanText
+from members.tables import Category, Member, Order, OrderLine, Product, table
+
+EVERYBODY = "全部会员"
+members, orders, lines = table(Member), table(Order), table(OrderLine)
+products, categories = table(Product), table(Category)
+
+
+class Amount(Section):
+    """A number of visits or 元 within a time up to today; without `within`, ever."""
+
+    at_least: int | None = Field(default=None, ge=1)
+    at_most: int | None = Field(default=None, ge=0)
+    within: SpanText | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Amount":
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("要写 at_least 或 at_most")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError("at_least 比 at_most 大,没有会员会符合")
+        return self
+
+
+class LastPurchase(Section):
+    """When the member bought last: within a time up to today, or longer ago than that."""
+
+    within: SpanText | None = None
+    before: SpanText | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "LastPurchase":
+        if self.within is None and self.before is None:
+            raise ValueError("要写 within 或 before")
+        return self
+
+
+class Bought(Section):
+    """The member bought of a category, named as members read it or by its code."""
+
+    category: Code
+    within: SpanText | None = None
+
+
+class SegmentRule(Section):
+    """Members who meet every condition written here; `any` needs one of its list, `not` none of its list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    all: list["SegmentRule"] | None = Field(default=None, min_length=1)
+    any: list["SegmentRule"] | None = Field(default=None, min_length=1)
+    none: list["SegmentRule"] | None = Field(default=None, alias="not", min_length=1)
+    tier: str | list[str] | None = None
+    visits: Amount | None = None
+    spend: Amount | None = Field(default=None, description="元")
+    last_purchase: LastPurchase | None = None
+    bought: Bought | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "SegmentRule":
+        if not self.model_fields_set:
+            raise ValueError(f"人群没有条件;要选所有人请写 {EVERYBODY}")
+        return self
+
+    def parts(self) -> Iterator["SegmentRule"]:
+        """Yield this rule and every rule inside it."""
+        yield self
+        for part in [*(self.all or ()), *(self.any or ()), *(self.none or ())]:
+            yield from part.parts()
+
+
+def compile_segment(rule: SegmentRule | None, now: datetime, zone: ZoneInfo) -> Select[int]:
+    """Return the select of the ids of active members who meet the rule on the business day of `now`; None is everybody.
+
+    A span of n days is today and the n−1 days before it.
+    """
+    condition = true() if rule is None else _condition(rule, business_date(now, zone), now)
+    return select(members.c.id).where(members.c.state == "active", condition).order_by(members.c.id)
+
+
+def members_of(connection: Connection, rule: SegmentRule | None, now: datetime, zone: ZoneInfo) -> list[int]:
+    """Return the ids of the segment's members, ascending."""
+    return list(connection.execute(compile_segment(rule, now, zone)).scalars())
+
+
+def count(connection: Connection, rule: SegmentRule | None, now: datetime, zone: ZoneInfo) -> int:
+    """Return the segment's head-count."""
+    inner = compile_segment(rule, now, zone).order_by(None).subquery()
+    return int(connection.execute(select(func.count()).select_from(inner)).scalar_one())
+
+
+def _condition(rule: SegmentRule, today: date, now: datetime) -> ColumnElement[bool]:
+    found = list(_own(rule, today, now))
+    if rule.all:
+        found.append(and_(*(_condition(part, today, now) for part in rule.all)))
+    if rule.any:
+        found.append(or_(*(_condition(part, today, now) for part in rule.any)))
+    if rule.none:
+        found.append(not_(or_(*(_condition(part, today, now) for part in rule.none))))
+    return and_(*found) if found else false()
+
+
+def _own(rule: SegmentRule, today: date, now: datetime) -> Iterable[ColumnElement[bool]]:
+    if rule.tier is not None:
+        yield members.c.tier.in_([rule.tier] if isinstance(rule.tier, str) else rule.tier)
+    if rule.visits is not None:
+        yield _amount(rule.visits, func.count(), 1, today, now)
+    if rule.spend is not None:
+        yield _amount(rule.spend, func.sum(orders.c.total), 100, today, now)
+    if rule.last_purchase is not None:
+        if rule.last_purchase.within is not None:
+            yield members.c.id.in_(_buyers(rule.last_purchase.within, today, now))
+        if rule.last_purchase.before is not None:
+            yield members.c.id.in_(_buyers(None, today, now))
+            yield members.c.id.not_in(_buyers(rule.last_purchase.before, today, now))
+    if rule.bought is not None:
+        yield members.c.id.in_(_buyers_of(rule.bought, today, now))
+
+
+def _buyers(within: Span | None, today: date, now: datetime) -> Select[Any]:
+    bought = select(orders.c.member_id).where(
+        orders.c.member_id.is_not(None), orders.c.at <= now, orders.c.state != "refunded"
+    )
+    if within is None:
+        return bought
+    return bought.where(orders.c.day > today - timedelta(days=max(within.delta().days, 1)))
+
+
+def _buyers_of(rule: Bought, today: date, now: datetime) -> Select[Any]:
+    joined = _buyers(rule.within, today, now).select_from(
+        orders.join(lines, lines.c.order_id == orders.c.id).join(products).join(categories)
+    )
+    return joined.where((categories.c.name == rule.category) | (categories.c.code == rule.category))
+
+
+def _amount(rule: Amount, figure: Any, unit: int, today: date, now: datetime) -> ColumnElement[bool]:
+    grouped = _buyers(rule.within, today, now).group_by(orders.c.member_id)
+    found: list[ColumnElement[bool]] = []
+    if rule.at_least is not None:
+        found.append(members.c.id.in_(grouped.having(figure >= rule.at_least * unit)))
+    if rule.at_most is not None:
+        found.append(members.c.id.not_in(grouped.having(figure > rule.at_most * unit)))
+    return and_(*found)

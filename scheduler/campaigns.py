@@ -1,0 +1,174 @@
+"""What each kind of campaign has to say to a member, and in which words."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, select
+
+from members import decisions
+from members.clock import business_date
+from members.tables import Outbox, table
+from recommend import features, frequency, repurchase
+from scheduler.rules import PersonalOffer, PushRules, Repurchase, SubscriptionRule
+
+FOOTER = "\n回复「为什么」看原因,回复「退订」不再收到"
+PLAIN = "{member}您好,送您{coupon},欢迎到店使用。"
+FIELD_LENGTHS = {"phrase": 5, "thing": 20}
+outbox = table(Outbox)
+_REMINDED = select(outbox.c.member_id, outbox.c.topic).where(
+    outbox.c.campaign == bindparam("which"), outbox.c.kind == "reminder", outbox.c.created_at > bindparam("since")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a campaign would offer one member, and why; without a category it is the offer for everybody."""
+
+    member: int
+    reason: str
+    category: str = ""
+    category_name: str = ""
+    last: date | None = None
+    days: int = 0
+    topic: str = ""
+    trace: dict[str, Any] = field(default_factory=dict)
+
+
+def kind_of(campaign: PersonalOffer | Repurchase) -> str:
+    """Return the outbox kind of a campaign's messages."""
+    return "reminder" if isinstance(campaign, Repurchase) else "marketing"
+
+
+def period_of(campaign: PersonalOffer | Repurchase, now: datetime, zone: ZoneInfo) -> str:
+    """Return the period that `now` lies in: an ISO week (2026-W47) or a day; in one period nobody gets it twice."""
+    local = now.astimezone(zone).date()
+    if campaign.schedule.every == "day":
+        return local.isoformat()
+    year, week, _ = local.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def config_hash(rules: PushRules, name: str) -> str:
+    """Return the hash of everything in config.yaml that a plan of this campaign rests on."""
+    campaign = rules.campaigns[name]
+    templates = [] if campaign.offer is None else [campaign.offer.template, campaign.offer.plain]
+    parts = [
+        campaign, rules.policy, rules.recommend, rules.segments.get(campaign.to),
+        rules.subscriptions.get(campaign.subscription or ""),
+        *(rules.base.coupons.get(code or "") for code in templates),
+    ]  # fmt: skip
+    dumped = [None if part is None else part.model_dump(mode="json") for part in parts]
+    return hashlib.sha256(json.dumps(dumped, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def candidates(
+    connection: Connection, name: str, rules: PushRules, members: Sequence[int], now: datetime
+) -> Iterator[Candidate]:
+    """Yield what the campaign has for each of these members; who gets nothing is missing."""
+    campaign = rules.campaigns[name]
+    names = features.category_names(connection)
+    without = features.excluded_codes(rules.recommend, names)
+    zone = rules.base.shop.zone
+    bought = features.read(connection, members, now=now, zone=zone, rules=rules.recommend, without=without)
+    today = business_date(now, zone)
+    if isinstance(campaign, Repurchase):
+        since = now - timedelta(days=rules.recommend.look_back_days)
+        reminded = {tuple(row) for row in connection.execute(_REMINDED, {"which": name, "since": since})}
+        for member, items in bought:
+            found = _reminder(member, items, campaign, rules, today, names, reminded)
+            if found is not None:
+                yield found
+        return
+    rested = decisions.categories_offered(connection, name, now - timedelta(days=rules.recommend.rest_days))
+    for member, items in bought:
+        resting = rested.get(member, set())
+        found = _offer(member, items, rules, today, names, resting)
+        if found is not None:
+            yield found
+
+
+def _offer(
+    member: int, items: features.Bought, rules: PushRules, today: date, names: dict[str, str], resting: set[str]
+) -> Candidate | None:
+    ranked = frequency.rank(items, today, rules.recommend)
+    best = next((habit for habit in ranked if habit.item not in resting), None)
+    if best is None:
+        return None
+    name = names.get(best.item, best.item)
+    trace = {
+        "by": "frequency", "category": best.item, "category_name": name, "score": round(best.score, 4),
+        "days": best.days, "recent_days": best.recent, "last": best.last.isoformat(), "rank": ranked.index(best) + 1,
+        "half_life_days": rules.recommend.half_life_days, "rested": sorted(resting),
+    }  # fmt: skip
+    reason = f"您{best.explain()}{name}"
+    return Candidate(member, reason, best.item, name, best.last, (today - best.last).days, trace=trace)
+
+
+def _reminder(
+    member: int, items: features.Bought, campaign: Repurchase, rules: PushRules, today: date, names: dict[str, str],
+    reminded: set[Any],
+) -> Candidate | None:  # fmt: skip
+    remind = campaign.remind
+    due = repurchase.due_cycles(
+        items, today, rules.recommend, days_ahead=remind.days_ahead, confidence=remind.confidence
+    )
+    best = next((one for one in due if (member, _topic(one)) not in reminded), None)
+    if best is None:
+        return None
+    name = names.get(best.item, best.item)
+    trace = {
+        "by": "repurchase", "category": best.item, "category_name": name, "gap": best.gap, "days": best.days,
+        "last": best.last.isoformat(), "due": best.due.isoformat(), "confidence": round(best.confidence, 4),
+        "floor": remind.confidence,
+    }  # fmt: skip
+    reason = f"您常买的{name}:{best.explain()}"
+    return Candidate(member, reason, best.item, name, best.last, best.gap, _topic(best), trace)
+
+
+def _topic(cycle: repurchase.Cycle) -> str:
+    return f"repurchase:{cycle.item}:{cycle.last.isoformat()}"
+
+
+def plain(member: int, name: str) -> Candidate:
+    """Return the offer for a member who wants nothing personal: the same for everybody."""
+    return Candidate(member, f"「{name}」送给所有会员,没有参考您的购买记录", trace={"by": "everybody"})
+
+
+def template_of(campaign: PersonalOffer | Repurchase, candidate: Candidate) -> str:
+    """Return the coupon template a candidate gets, or nothing when the campaign only reminds."""
+    if campaign.offer is None:
+        return ""
+    return campaign.offer.template if candidate.category else campaign.offer.plain or ""
+
+
+def wording(campaign: PersonalOffer | Repurchase, candidate: Candidate, tier: str) -> str:
+    """Return the message, `{coupon}` left open until a coupon with its code is there."""
+    text = campaign.say if candidate.category else campaign.say_plain or PLAIN
+    if template_of(campaign, candidate) and "{coupon}" not in text:
+        text += "{coupon}"
+    return fill(text, candidate, tier, coupon="{coupon}")
+
+
+def fill(text: str, candidate: Candidate, tier: str, *, coupon: str, year: bool = False) -> str:
+    """Return a text with its placeholders filled in; `year` writes the date with its year."""
+    day = candidate.last
+    last = "" if day is None else f"{f'{day.year}年' if year else ''}{day.month}月{day.day}日"
+    return text.format(
+        member=f"{tier}会员" if tier else "会员", category=candidate.category_name, last=last, days=candidate.days,
+        coupon=coupon,
+    )  # fmt: skip
+
+
+def notice(rule: SubscriptionRule, candidate: Candidate, tier: str, title: str) -> dict[str, Any]:
+    """Return the subscription notice, each value as its field takes it (thing ≤20 chars, phrase ≤5, full dates)."""
+    data = {}
+    for name, text in rule.fields.items():
+        kind = name.rstrip("0123456789")
+        value = fill(text, candidate, tier, coupon=title, year=kind in ("date", "time"))
+        data[name] = value[: FIELD_LENGTHS.get(kind, 32)]
+    return {"template_id": rule.template_id, "data": data}

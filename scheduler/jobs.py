@@ -1,0 +1,82 @@
+"""The jobs of an installation: each campaign at its time, and the housekeeping of the books."""
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+
+from members import coupons, inbox, ledger, limits
+from members.db import Database
+from scheduler.applying import apply_plan
+from scheduler.plan import PlanError, make_plan
+from scheduler.rules import PushRules, When
+from scheduler.schedule import Job
+
+COUNTERS_KEPT = timedelta(days=2)
+MEMBERS_AT_ONCE = 200
+
+
+def build_jobs(
+    database: Database, rules: PushRules, *, keep_inbox: timedelta = timedelta(days=7),
+    wake: Callable[[], None] = lambda: None,
+) -> list[Job]:  # fmt: skip
+    """Return every job; `wake` is called after a campaign has put messages in the outbox."""
+    zone = rules.base.shop.zone
+    found = [
+        Job(f"campaign:{name}", _trigger(campaign.schedule, zone), partial(run_campaign, database, name, rules, wake))
+        for name, campaign in rules.campaigns.items()
+        if campaign.on
+    ]
+    daily, early = _daily(rules.schedule.expire_at, zone), _daily(rules.schedule.prune_at, zone)
+    return [
+        Job("expire_points", daily, partial(expire_points, database)),
+        Job("expire_coupons", daily, partial(expire_coupons, database)),
+        Job("prune", early, partial(prune, database, keep_inbox)),
+        *found,
+    ]
+
+
+def _trigger(when: When, zone: ZoneInfo) -> CronTrigger:
+    day = None if when.day is None else when.day[:3]
+    return CronTrigger(day_of_week=day, hour=when.at.hour, minute=when.at.minute, second=0, timezone=zone)
+
+
+def _daily(at: time, zone: ZoneInfo) -> CronTrigger:
+    return CronTrigger(hour=at.hour, minute=at.minute, second=0, timezone=zone)
+
+
+def run_campaign(database: Database, name: str, rules: PushRules, wake: Callable[[], None], now: datetime) -> str:
+    """Plan and apply a campaign; the same period never twice, whoever applied it first."""
+    try:
+        applied = apply_plan(database, make_plan(database, name, rules, now).id, rules, now)
+    except PlanError as refused:
+        return str(refused)
+    wake()
+    return applied.line()
+
+
+def expire_points(database: Database, now: datetime) -> str:
+    """Expire due point lots, a short transaction for every few members."""
+    members = points = 0
+    while True:
+        with database.transaction() as connection:
+            done = ledger.expire_points(connection, now, limit=MEMBERS_AT_ONCE)
+        members, points = members + len(done), points + sum(expired for _, expired in done)
+        if not done:
+            return f"{members} 位会员的 {points} 分到期"
+
+
+def expire_coupons(database: Database, now: datetime) -> str:
+    """Mark coupons that ran out."""
+    with database.transaction() as connection:
+        return f"{coupons.expire_due(connection, now)} 张券到期"
+
+
+def prune(database: Database, keep_inbox: timedelta, now: datetime) -> str:
+    """Forget callbacks long past any retry, and counters of periods gone by."""
+    with database.transaction() as connection:
+        callbacks = inbox.forget_before(connection, now - keep_inbox)
+        counters = limits.forget_before(connection, now - COUNTERS_KEPT)
+    return f"清理 {callbacks} 条回调记录,{counters} 个计数"

