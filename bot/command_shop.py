@@ -83,8 +83,8 @@ def _count(service: Service, name: str) -> int:
 def campaign_list(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """List the campaigns of config.yaml."""
     service = open_service(config)
-    rows = [
-        {"name": name, "kind": rule.kind, "to": rule.to, "on": rule.on, "channels": [str(c) for c in rule.channels]}
+    rows: list[dict[str, Any]] = [
+        {"name": name, **rule.model_dump(mode="json", include={"kind", "to", "on", "channels"})}
         for name, rule in service.config.campaigns.items()
     ]
     lines = [

@@ -10,11 +10,13 @@ import structlog
 from bot.sandbox import Sandbox, SandboxSettings, TemplateSpec, build_sandbox
 from bot.sandbox_hooks import ShopHooks
 from bot.service import Service
+from bot.wechat import WeChatError
 from scheduler.delivery import Deliverer
 from scheduler.jobs import build_jobs
 from scheduler.schedule import Schedule
 from scheduler.work import Worker
 
+MENU_TRIES, MENU_SECONDS = 60, 0.25
 log = structlog.get_logger("memberbot")
 
 
@@ -45,14 +47,18 @@ class Running:
         service.writer.start(asyncio.get_running_loop())
         for inbound in service.spool.pending():
             service.writer.submit(inbound, late=True)
+        menu: asyncio.Task[None] | None = None
         if self.sandbox is not None:
             await self.sandbox.start()
+            menu = asyncio.create_task(self._push_menu()) if service.config.wechat.menu else None
         if self._worker is not None:
             self._worker.start()
         log.info("started", books=service.database.url.get_backend_name(), sandbox=self.sandbox is not None)
         try:
             yield
         finally:
+            if menu is not None:
+                menu.cancel()
             if self._worker is not None:
                 await asyncio.to_thread(self._worker.stop)
             if self.sandbox is not None:
@@ -75,6 +81,18 @@ class Running:
             service.remember_clock()
 
         await asyncio.to_thread(step)
+
+    async def _push_menu(self) -> None:
+        """Give the local platform the menu of config.yaml, once this process answers requests."""
+        service = self._service
+        for _ in range(MENU_TRIES):
+            await asyncio.sleep(MENU_SECONDS)
+            try:
+                await asyncio.to_thread(service.wechat.menu_create, {"button": service.config.wechat.menu})
+            except WeChatError as error:
+                log.debug("menu not pushed yet", kind=type(error).__name__)
+            else:
+                return
 
     def _deliver_all(self, now: datetime) -> None:
         while self._deliverer.deliver_due(now).claimed:

@@ -42,6 +42,7 @@ _DUE = (
     .where(outbox.c.state.in_(("pending", "claimed")), _FREE, outbox.c.not_before <= bindparam("moment"))
     .order_by(case((outbox.c.kind.in_(URGENT), 0), else_=1), outbox.c.not_before, outbox.c.id)
     .limit(bindparam("many"))
+    .with_for_update(skip_locked=True)
 )
 _CLAIM = (
     update(outbox)

@@ -36,11 +36,16 @@ class Cycle:
         return f"上次 {self.last.month} 月 {self.last.day} 日,平均 {self.gap} 天一次"
 
     def is_due(self, today: date, days_ahead: int) -> bool:
-        """Whether today is a day to remind: from `days_ahead` before the due day until half a gap after it.
+        """Whether today is a day to remind: from `days_ahead` before the due day to the slack after it.
 
-        Later than that the habit has probably ended, and a reminder would only be noise.
+        Later than that this gap would be no hit any more: the habit has changed, and a reminder would only be noise.
         """
-        return -days_ahead <= (today - self.due).days <= self.gap // 2
+        return -days_ahead <= (today - self.due).days <= slack_of(self.gap)
+
+
+def slack_of(gap: float) -> float:
+    """Return by how many days a gap may differ from the median and still be a hit."""
+    return max(SLACK_DAYS, gap * SLACK_SHARE)
 
 
 def cycle(item: str, purchases: Sequence[Purchase]) -> Cycle | None:
@@ -50,8 +55,7 @@ def cycle(item: str, purchases: Sequence[Purchase]) -> Cycle | None:
     days = [purchase.day for purchase in purchases]
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
     middle = median(gaps)
-    slack = max(SLACK_DAYS, middle * SLACK_SHARE)
-    hits = sum(abs(gap - middle) <= slack for gap in gaps)
+    hits = sum(abs(gap - middle) <= slack_of(middle) for gap in gaps)
     gap = floor(middle + 0.5)
     return Cycle(item, gap, days[-1], days[-1] + timedelta(days=gap), hits / (len(gaps) + 1), len(days))
 

@@ -97,7 +97,8 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
     funnel.keep("没有合法渠道可达", reach)
     funnel.drop("已退订", consent.refused_members(connection) | _refused(connection, name))
     prefix = f"{name}:{campaigns.period_of(campaign, now, zone)}:"
-    funnel.drop("本期已有", connection.execute(_GOT, {"which": name, "prefix": prefix, "length": len(prefix)}).scalars())
+    got = connection.execute(_GOT, {"which": name, "prefix": prefix, "length": len(prefix)})
+    funnel.drop("本期已有", got.scalars())
     tiers, impersonal = _wishes(connection, funnel.inside)
     offers: dict[int, Candidate] = {}
     if isinstance(campaign, PersonalOffer) and campaign.offer.plain is not None:

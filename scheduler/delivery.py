@@ -72,12 +72,17 @@ class Deliverer:
                     continue
                 try:
                     states[self._deliver(row, now + LEASE, now)] += 1
-                except Exception as error:  # one message must not stop the others; it is looked at again after LEASE
-                    # the message of an exception may carry what is personal, its trace does not
-                    trace = "".join(traceback.format_tb(error.__traceback__))
-                    log.error("delivery of outbox row %s: %s\n%s", row.id, type(error).__name__, trace)
-                    states["error"] += 1
+                except Exception as error:  # one message must not stop the others
+                    states["error"] += self._stumble(row, error, now)
             return DeliveryRound(len(rows), states)
+
+    def _stumble(self, row: Any, error: Exception, now: datetime) -> int:
+        # the message of an exception may carry what is personal, its trace does not
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error("delivery of outbox row %s: %s\n%s", row.id, type(error).__name__, trace)
+        with self._database.transaction() as connection:
+            outbox.defer(connection, row.id, now + PAUSE, f"出错:{type(error).__name__}")
+        return 1
 
     def _give_back(self, row: Any, now: datetime) -> int:
         with self._database.transaction() as connection:
@@ -133,7 +138,7 @@ class Deliverer:
         return shots.aim(connection, self._vault, self._rules, row, channel, now)
 
     def _close(self, connection: Connection, row: Any, now: datetime) -> str:
-        left = outbox.begun(connection, row.id) if row.state == "claimed" else None
+        left = outbox.begun(connection, row.id) if row.attempts else None
         if left is not None:
             outbox.settle(connection, left.id, "unknown", errcode="worker_lost")
             if not RULES[Channel(left.channel)].repeatable(now - left.at):

@@ -59,13 +59,14 @@ def departments() -> dict[str, str]:
 
 
 @cache
-def _types() -> dict[tuple[str, str], str]:
+def types() -> dict[tuple[str, str], str]:
+    """Return {(category, or '' for any; product type): Chinese name} of the types that sell most."""
     return {(row["category"], row["type"]): row["name_zh"] for row in _table("completejourney_types.csv")}
 
 
 def type_name(category: str, kind: str) -> str:
     """Return what an article of this category and type is called: the type's name, else the category's."""
-    named = _types().get((category, kind)) or _types().get(("", kind))
+    named = types().get((category, kind)) or types().get(("", kind))
     return named or categories().get(category, (UNCLASSIFIED_NAME, ""))[0]
 
 

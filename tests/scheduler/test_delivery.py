@@ -320,8 +320,11 @@ def test_a_lost_answer_is_never_repeated_by_service(desk: Desk) -> None:
 
 def test_a_lost_answer_is_repeated_by_template_while_its_id_counts(desk: Desk) -> None:
     content = {"text": "n", "template": {"template_id": "t", "data": {}}}
-    put = {"kind": "notice", "channels": "template", "content": content}
-    soon, never = desk.put("a", member=desk.shop.member("oA"), **put), desk.put("b", member=desk.shop.member("oB"), **put)
+    put: dict[str, Any] = {"kind": "notice", "channels": "template", "content": content}
+    soon, never = (
+        desk.put("a", member=desk.shop.member("oA"), **put),
+        desk.put("b", member=desk.shop.member("oB"), **put),
+    )
     desk.wire.answers = [LOST, LOST]
     assert desk.round()["deferred"] == 2
     desk.wire.answers = [SendResult.of(0), LOST]
@@ -395,11 +398,25 @@ def test_a_worker_that_died_while_sending_leaves_an_unknown(desk: Desk) -> None:
 
 
 def test_one_message_that_breaks_does_not_stop_the_others(desk: Desk) -> None:
-    broken = desk.put("code:1", kind="code", channels="sms", openid="oB", sealed=b"k1\0nonsense", content={"minutes": 5})
+    broken = desk.put("code:1", kind="code", channels="sms", openid="oB", sealed=b"k1\0x", content={"minutes": 5})
     fine = desk.put("m", member=desk.shop.member("oA", wrote=MONDAY - HOUR))
     done = desk.round()
     assert (done["error"], done["sent"]) == (1, 1)
-    assert (desk.message(broken).state, desk.message(fine).state) == ("claimed", "sent")
+    assert (desk.message(broken).state, desk.message(fine).state) == ("pending", "sent")
+    assert desk.round(MONDAY + 30 * SECOND).claimed == 0
+    assert desk.round(MONDAY + 7 * DAY)["expired"] == 1
+
+
+def test_a_wire_that_breaks_after_the_attempt_began_is_not_tried_again(desk: Desk) -> None:
+    row = desk.put("m", member=desk.shop.member("oA", wrote=MONDAY - HOUR))
+
+    def broken(openid: str, content: object, client_msg_id: str) -> SendResult:
+        raise RuntimeError
+
+    desk.wire.send_service = broken  # type: ignore[method-assign]
+    assert desk.round()["error"] == 1
+    assert Desk(desk.shop).round(MONDAY + MINUTE)["unknown"] == 1
+    assert desk.attempts(row) == [("service", "unknown", "worker_lost")]
 
 
 def test_a_stopping_deliverer_gives_back_what_it_has_not_begun(desk: Desk) -> None:

@@ -85,7 +85,9 @@ def test_a_reminder_that_names_a_coupon_needs_one() -> None:
 
 
 def test_quiet_hours_are_written_as_people_write_them() -> None:
-    assert PolicyRules.model_validate({"quiet_hours": "21:30-08:30"}).quiet_hours == QuietHours(time(21, 30), time(8, 30))
+    assert PolicyRules.model_validate({"quiet_hours": "21:30-08:30"}).quiet_hours == QuietHours(
+        time(21, 30), time(8, 30)
+    )
     assert PolicyRules.model_validate({"quiet_hours": None}).quiet_hours is None
     for wrong in ("21:30", "24:00-08:00", "9-5"):
         with pytest.raises(ValidationError):

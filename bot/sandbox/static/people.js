@@ -53,7 +53,7 @@ function personRow(person, onChoose) {
   const chosen = person.openid === store.current;
   const unread = store.unread.get(person.openid) ?? 0;
   const phone = person.note?.includes(person.phone) ? null : person.phone;
-  const line = [phone, person.note].filter(Boolean).join(" · ") || (person.followed ? "已关注" : "还没有关注");
+  const line = person.note || (person.followed ? "已关注" : "还没有关注");
   return h("button", {
     type: "button", className: "person", dataset: { testid: `person-${person.openid}` },
     "aria-current": chosen ? "true" : undefined, onClick: () => onChoose(person.openid),
@@ -62,7 +62,8 @@ function personRow(person, onChoose) {
     unread ? h("span", { className: "badge" }, h("span", { className: "sr-only" }, "未读 "), String(unread)) : null),
   h("span", { className: "person-text" },
     h("span", { className: "person-name" }, h("span", { className: "person-label" }, person.label),
-      person.followed ? null : h("span", { className: "chip" }, "未关注")),
+      person.followed ? null : h("span", { className: "chip" }, "未关注"),
+      phone ? h("span", { className: "person-phone" }, phone) : null),
     h("span", { className: "person-line" }, line)));
 }
 
