@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import structlog
 import typer
 
@@ -15,10 +16,22 @@ from bot import config_file, demo, logs, saying, serving
 from bot.command_shop import campaigns, imports, members_of, segments, staff
 from bot.config import Config
 from bot.console import Bar, out, show
-from bot.opening import DEFAULT, PORT, ConfigPath, Json, borrow_demo, load, open_service, refuse
-from bot.service import build
+from bot.opening import (
+    DEFAULT,
+    PORT,
+    ConfigPath,
+    Json,
+    Port,
+    books_reached,
+    borrow_demo,
+    load,
+    open_service,
+    refuse,
+)
+from bot.service import Service, build
 from handlers.understanding import understand
-from members import auditing, schema
+from members import auditing, identity, schema, settings
+from members.importing.completejourney_books import SETTING as IMPORTED
 from members.vault import generate_key
 
 app = typer.Typer(help="服务号会员机器人", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -40,35 +53,33 @@ for name, part in (
 def serve(
     config: ConfigPath = DEFAULT,
     host: str = "127.0.0.1",
-    port: int = PORT,
-    workers: int = 1,
-    no_scheduler: bool = False,
+    port: Port = PORT,
+    workers: Annotated[int, typer.Option(min=1, help="进程数,多于一个需要 PostgreSQL")] = 1,
+    no_scheduler: Annotated[bool, typer.Option("--no-scheduler", help="不跑定时任务,也不发送")] = False,
 ) -> None:
-    """Run webhook, REST and, unless --no-scheduler, scheduler and delivery."""
+    """Run the webhook and, unless --no-scheduler, scheduler and delivery."""
     logs.configure()
-    loaded = load(config)
-    sqlite = loaded.database.url.startswith("sqlite")
-    if workers > 1 and (sqlite or loaded.sandbox.enabled):
+    service = open_service(config)
+    if workers == 1:
+        return serving.serve_one(service, host, port, scheduler=not no_scheduler)
+    if service.database.sqlite or service.config.sandbox.enabled:
         refuse("多个 worker 需要 PostgreSQL,并且不能开沙箱")
-    if workers > 1:
-        serving.serve_many(config, host, port, workers, scheduler=not no_scheduler)
-    else:
-        serving.serve_one(build(loaded, config), host, port, scheduler=not no_scheduler)
+    service.close()
+    serving.serve_many(config, host, port, workers, scheduler=not no_scheduler)
 
 
 @app.command("demo")
 def run_demo(
     config: ConfigPath = DEFAULT,
     host: str = "127.0.0.1",
-    port: int = PORT,
-    households: Annotated[int, typer.Option(help="示范店的家庭数,0 为全部")] = demo.HOUSEHOLDS,
+    port: Port = PORT,
+    households: Annotated[int, typer.Option(min=0, help="示范店的家庭数,0 为全部")] = demo.HOUSEHOLDS,
 ) -> None:
     """Set up the demo shop and run service, scheduler and the local WeChat platform on one port."""
     address = f"http://{host}:{port}"
     logs.configure(json=False)
     service = open_service(config, address=address)
-    with Bar() as bar:
-        demo.set_up(service, bar, households or None)
+    set_up_demo(service, households or None)
     ready = f"\n  聊天页面  {address}/sandbox/\n  发送记录  {address}/sandbox/#log\n  停止请按 Ctrl-C\n"
     serving.serve_one(service, host, port, ready=ready)
 
@@ -87,19 +98,33 @@ def say(
     address = serving.running_address(folder)
     port = int(address.rsplit(":", 1)[1]) if address else free_port()
     service = open_service(config, address=address or f"http://127.0.0.1:{port}")
+    if address is None:
+        set_up_demo(service)
     if staff:
         demo.make_staff(service, openid)
     try:
         if address is None:
-            with Bar() as bar:
-                demo.set_up(service, bar)
             with saying.in_process(service, port) as here:
                 said = saying.say(here, openid, text)
         else:
             said = saying.say(address, openid, text)
     except ValueError as refused:
         refuse(str(refused))
+    except httpx.HTTPError as error:
+        refuse(f"{address} 上的服务没有开沙箱,或没有应答({type(error).__name__})")
     show(said, json, _spoken)
+
+
+def set_up_demo(service: Service, households: int | None = demo.HOUSEHOLDS) -> None:
+    """Set up the demo shop; exits with 2 where the books hold members of a real one."""
+    if demo.is_ready(service):
+        return
+    with service.database.reading() as connection:
+        real = settings.get(connection, IMPORTED) is None and identity.count(connection) > 0
+    if real:
+        refuse("这里的数据库里已有正式会员;示范店请装在另一个文件夹")
+    with Bar() as bar:
+        demo.set_up(service, bar, households)
 
 
 def _spoken(said: Mapping[str, Any]) -> None:
@@ -168,16 +193,20 @@ def config_schema() -> None:
 @db_app.command("upgrade")
 def db_upgrade(config: ConfigPath = DEFAULT) -> None:
     """Bring the books to the newest schema."""
-    service = build(load(config), config)
-    schema.upgrade(service.database)
+    loaded = load(config)
+    with books_reached():
+        service = build(loaded, config)
+        schema.upgrade(service.database)
     out(f"数据库结构版本 {schema.current(service.database)}")
 
 
 @db_app.command("check")
 def db_check(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Compare the models with the database; exit 1 when they differ."""
-    service = build(load(config), config)
-    found = [repr(difference) for difference in schema.differences(service.database)]
+    loaded = load(config)
+    with books_reached():
+        service = build(loaded, config)
+        found = [repr(difference) for difference in schema.differences(service.database)]
     show(found, json, lambda _: out("\n".join(found) or "数据库结构与程序一致"))
     if found:
         raise typer.Exit(1)

@@ -27,7 +27,7 @@ members_of = typer.Typer(help="会员", no_args_is_help=True)
 
 @imports.command("completejourney")
 def import_completejourney(
-    households: Annotated[int | None, typer.Option(help="只导入几个家庭(示范),不写则全部")] = None,
+    households: Annotated[int | None, typer.Option(min=1, help="只导入几个家庭(示范),不写则全部")] = None,
     shift_to_today: Annotated[bool, typer.Option("--shift-to-today", help="日期平移到昨天为止")] = False,
     config: ConfigPath = DEFAULT,
     json: Json = False,

@@ -143,6 +143,7 @@ class Config(Section):
         """Return what planning, delivering and scheduling need."""
         return PushRules(
             base=self.rules,
+            app_id=self.wechat.app_id,
             campaigns=self.campaigns,
             segments=self.segments,
             policy=self.policy,

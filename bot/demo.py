@@ -9,12 +9,13 @@ from sqlalchemy import func, select
 
 from bot.sandbox_hooks import CAST
 from bot.service import Service
-from members import coupons, identity, settings, shops
+from members import coupons, identity, people, settings, shops
 from members.importing.completejourney import ImportOptions, demo_phone, import_completejourney
 from members.importing.progress import Progress
 from members.importing.report import CleaningReport
 from members.tables import Identity, Order, table
 from members.vault import generate_key, national, normalise_phone
+from scheduler import policy
 
 HOUSEHOLDS = 300
 MEMBERS, STRANGERS = 6, 3
@@ -84,8 +85,9 @@ def set_up(service: Service, progress: Progress, households: int | None = HOUSEH
             .where(identities.c.kind == "shop", identities.c.ended_at.is_(None))
             .group_by(identities.c.value, identities.c.member_id)
             .order_by(func.count(orders.c.id).desc(), identities.c.member_id)
-            .limit(MEMBERS + STRANGERS)
         ).all()
+        # whoever is talked to on the page should also see the campaigns: nobody from a hold-out is cast
+        found = [row for row in found if not _held_out(service, row.member_id)][: MEMBERS + STRANGERS]
         now = service.clock.now()
         app, rule = service.config.wechat.app_id, service.config.coupons.get(GIFT)
         cast = []
@@ -100,6 +102,7 @@ def set_up(service: Service, progress: Progress, households: int | None = HOUSEH
             if number <= MEMBERS:
                 openid = f"oDemoMember{number:02d}"
                 identity.add(connection, row.member_id, "openid", app, openid, source="demo", now=now)
+                people.follow(connection, openid, now)
                 cast.append(
                     {"openid": openid, "label": f"会员{number}", "group": "member", "note": note, "phone": phone}
                 )
@@ -111,6 +114,13 @@ def set_up(service: Service, progress: Progress, households: int | None = HOUSEH
         shops.add_staff(connection, openid="oDemoCashier", name="小王", role="cashier", store=store, now=now)
         shops.add_staff(connection, openid="oDemoManager", name="李店长", role="manager", store=store, now=now)
         settings.put(connection, CAST, {"people": cast})
+
+
+def _held_out(service: Service, member: int) -> bool:
+    config = service.config
+    return policy.held_out(member, config.policy.hold_out) or any(
+        policy.held_out(member, campaign.hold_out, name) for name, campaign in config.campaigns.items()
+    )
 
 
 def make_staff(service: Service, openid: str) -> None:

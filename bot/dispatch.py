@@ -180,7 +180,7 @@ class Dispatcher:
         self, connection: Connection, answered: Sequence[tuple[Job, Person, _Answered]], now: datetime
     ) -> dict[str, list[tuple[int, str]]]:
         """Return {openid: [(outbox id, text)]} of what waited for these people's next message."""
-        talking = [(j, p) for j, p, a in answered if not j.inbound.is_event and a.reply.text and not j.late]
+        talking = [(j, p) for j, p, a in answered if j.inbound.window and a.reply.text and not j.late]
         if not talking:
             return {}
         by_member = {p.member.id: p.openid for _, p in talking if p.member is not None}
@@ -198,10 +198,8 @@ class Dispatcher:
         text = reply.text
         for row, waiting in handed.pop(inbound.openid, []) if text else []:
             longer = f"{text}\n\n{waiting}"
-            if size(longer) > TEXT_BYTES or not outbox.finish(connection, row, "sent", channel="next_reply"):
-                continue
-            outbox.record(connection, row, 1, "next_reply", "accepted", now=now)
-            text = longer
+            if size(longer) <= TEXT_BYTES and outbox.hand_over(connection, row, now):
+                text = longer
         self._say(job, Reply(text, reply.articles), now)
         if job.late and job.text:
             self._book_late(connection, job, now)

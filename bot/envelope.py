@@ -13,6 +13,7 @@ from wechatpy.crypto import PrpCrypto
 from wechatpy.exceptions import InvalidAppIdException
 
 from bot.inbound import BadCallback, parse_xml
+from bot.render import cdata
 
 _ENVELOPE = (
     "<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signature}]]></MsgSignature>"
@@ -89,4 +90,4 @@ class Envelope:
             return xml
         encrypt = PrpCrypto(opened.key).encrypt(xml, self._app_id).decode()
         signature = self.signature(str(timestamp), opened.nonce, encrypt)
-        return _ENVELOPE.format(encrypt=encrypt, signature=signature, timestamp=timestamp, nonce=opened.nonce)
+        return _ENVELOPE.format(encrypt=encrypt, signature=signature, timestamp=timestamp, nonce=cdata(opened.nonce))

@@ -1,6 +1,7 @@
 """From the bytes of a callback to an Inbound; everything malformed is one exception: BadCallback."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -11,6 +12,8 @@ from handlers.inbound import Inbound
 
 BODY_LIMIT = 64 * 1024  # "no size or depth limit: cap the body at 64 KiB before parsing"
 OPENID_LIMIT = 64
+DEPTH_LIMIT = 8  # the deepest the platform sends is SendPicsInfo/PicList/item/PicMd5Sum
+_START = re.compile(r"\ufeff?\s*(<\?xml[^>]*>\s*)?<xml[\s>]")
 PLATFORM_EVENTS = frozenset({"user_info_modified", "user_authorization_revoke", "user_authorization_cancellation"})
 
 
@@ -19,15 +22,21 @@ class BadCallback(Exception):
 
 
 def parse_xml(body: bytes) -> Mapping[str, Any]:
-    """Return the parsed `<xml>`; entities and DOCTYPEs are refused by the parser (BadCallback)."""
+    """Return the parsed `<xml>`; entities, DOCTYPEs and deep nests are refused (BadCallback)."""
     try:
-        document = xmltodict.parse(body.decode("utf-8"), disable_entities=True)
+        text = body.decode("utf-8")
+        document = xmltodict.parse(text, disable_entities=True) if _START.match(text) else None
     except (ExpatError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise BadCallback("not readable") from error
     root = document.get("xml") if isinstance(document, Mapping) else None
-    if not isinstance(root, Mapping):
+    if not isinstance(root, Mapping) or not _shallow(root, DEPTH_LIMIT):
         raise BadCallback("no <xml>")
     return root
+
+
+def _shallow(value: Any, left: int) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return left > 0 and all(isinstance(one, str) or one is None or _shallow(one, left - 1) for one in inner)
 
 
 def inbound_of(root: Mapping[str, Any]) -> Inbound:

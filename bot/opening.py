@@ -2,10 +2,13 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bot import config as configuration
 from bot import config_file, demo
@@ -13,16 +16,21 @@ from bot.config import Config
 from bot.service import Service, build
 
 CONFIG_ENV = "MEMBERBOT_CONFIG_FILE"
+SECRETS = ("WECHAT_APP_ID", "WECHAT_APP_SECRET", "WECHAT_TOKEN", "WECHAT_AES_KEY", "MEMBERBOT_MASTER_KEY")
 DEFAULT = Path("config.yaml")
 PORT = 8000
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
 ConfigPath = Annotated[Path, typer.Option("--config", help="配置文件", envvar=CONFIG_ENV)]
 
 
 def borrow_demo(path: Path, *, address: str = "") -> None:
-    """Take over the demo's secrets where a demo was set up, or (given an address) set one up."""
+    """Take over the demo's secrets where a demo was set up, or (given an address) set one up.
+
+    Where the environment brings every secret, this is no demo: its sandbox must not open beside a real account.
+    """
     folder = path.parent.resolve() / "data"
-    if address or (folder / demo.ENV_FILE).exists():
+    if address or ((folder / demo.ENV_FILE).exists() and not all(name in os.environ for name in SECRETS)):
         demo.environment(folder, os.environ, address or f"http://127.0.0.1:{PORT}")
 
 
@@ -37,9 +45,23 @@ def load(path: Path = DEFAULT, *, address: str = "") -> Config:
 
 def open_service(path: Path = DEFAULT, *, address: str = "") -> Service:
     """Return a service with its schema up to date."""
-    service = build(load(path, address=address), path)
-    service.prepare()
+    config = load(path, address=address)
+    with books_reached():
+        service = build(config, path)
+        service.prepare()
     return service
+
+
+@contextmanager
+def books_reached() -> Iterator[None]:
+    """Turn books that cannot be opened into one line and exit 2."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        why = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+        refuse(f"数据库打不开,请检查 database.url:{why}")
+    except OSError as error:
+        refuse(f"数据库打不开,请检查 database.url:{error.filename} {error.strerror}")
 
 
 def refuse(words: str) -> NoReturn:

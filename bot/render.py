@@ -29,9 +29,9 @@ def reply_xml(reply: Reply, *, to: str, sender: str, created: int) -> str:
         )
         count = len(reply.articles[:ARTICLES])
         return _NEWS.format(to=cdata(to), sender=cdata(sender), created=created, count=count, items=items)
-    if not reply.text:
-        return ""
     text = cdata(cut(clean(reply.text)))
+    if not text:
+        return ""
     return _TEXT.format(to=cdata(to), sender=cdata(sender), created=created, text=text)
 
 
@@ -40,8 +40,8 @@ def _safe(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Return text without the characters XML 1.0 forbids."""
-    return _ILLEGAL.sub("", text)
+    """Return text without the characters XML 1.0 forbids, its line ends as every XML parser reads them (\\n)."""
+    return _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def cut(text: str, most: int = TEXT_BYTES) -> str:

@@ -7,17 +7,16 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.sandbox import Person
+from bot.sandbox_books import written
 from bot.service import Service
-from handlers.copy import yuan
 from members import identity, settings, shops
-from members.tables import Account, Entry, Movement, Verification, table
+from members.tables import Verification, table
 from members.vault import normalise_phone
 from scheduler import reports
 
 CAST = "sandbox:cast"
 ROLES = {"cashier": "收银员", "adviser": "导购", "manager": "店长", "head_office": "总部"}
-ACCOUNTS = {"points": "积分", "principal": "本金", "gift": "赠送金"}
-entries, movements, accounts, codes = table(Entry), table(Movement), table(Account), table(Verification)
+codes = table(Verification)
 
 
 class ShopHooks:
@@ -64,26 +63,10 @@ class ShopHooks:
             return [] if member is None else identity.openids_of(connection, member, app)
 
     def books(self, openid: str, since_turn_at: datetime) -> list[dict[str, Any]]:
-        """Return the member's ledger lines since then, newest last."""
+        """Return what was written for or by this person since then, newest last."""
         with self._service.database.reading() as connection:
             member = identity.find(connection, "openid", openid, self._service.config.wechat.app_id)
-            if member is None:
-                return []
-            made = connection.execute(
-                select(movements.c.at, movements.c.kind, movements.c.reason, accounts.c.kind.label("account"))
-                .add_columns(entries.c.amount, entries.c.balance_after)
-                .select_from(entries.join(movements, entries.c.movement_id == movements.c.id).join(accounts))
-                .where(entries.c.member_id == member, movements.c.at >= since_turn_at)
-                .order_by(entries.c.seq.desc())
-                .limit(20)
-            ).all()
-        return [
-            {
-                "at": row.at.isoformat(), "what": row.kind, "reason": row.reason, "account": ACCOUNTS[row.account],
-                "amount": _show(row.account, row.amount), "balance_after": _show(row.account, row.balance_after),
-            }
-            for row in reversed(made)
-        ]  # fmt: skip
+            return written(connection, openid, member, since_turn_at)
 
     def log(self, limit: int) -> list[dict[str, Any]]:
         """Return what was sent and why, newest first."""
@@ -106,9 +89,3 @@ class ShopHooks:
     def move_clock(self, to: datetime) -> Awaitable[None]:
         """Move the shop's clock forward and run what falls due."""
         return self._move(to)
-
-
-def _show(account: str, amount: int | None) -> str:
-    if amount is None:
-        return ""
-    return f"{amount:+,}" if account == "points" else yuan(amount)

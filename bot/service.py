@@ -100,9 +100,8 @@ def _sms(config: Config) -> SmsGateway:
         return SandboxSms(config.wechat.api_base)
     if sms.provider == "console":
         return ConsoleSms(sys.stderr)
-    templates: dict[str, VendorTemplate] = {
-        kind: VendorTemplate(code, ("code",)) for kind, code in sms.templates.items()
-    }
+    fields = {"verify": ("code",), "marketing": ("text",)}
+    templates: dict[str, VendorTemplate] = {k: VendorTemplate(code, fields[k]) for k, code in sms.templates.items()}
     if sms.provider == "aliyun":
         return AliyunSms(sms.access_key, sms.access_secret, sms.sign_name, templates)
     return TencentSms(sms.access_key, sms.access_secret, sms.app_id, sms.sign_name, templates, region=sms.region)

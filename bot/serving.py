@@ -1,7 +1,9 @@
 """Runs the app under uvicorn: one process, or several workers on PostgreSQL; stops gracefully."""
 
+import errno
 import json
 import os
+import signal
 import socket
 from pathlib import Path
 from types import FrameType
@@ -11,7 +13,7 @@ import uvicorn
 from bot import config as configuration
 from bot import logs
 from bot.app import Front, build_app
-from bot.opening import CONFIG_ENV
+from bot.opening import CONFIG_ENV, refuse
 from bot.service import Service, build
 
 RUNNING_FILE = "running.json"
@@ -48,20 +50,36 @@ def serve_one(service: Service, host: str, port: int, *, scheduler: bool = True,
     server.front = front
     note = service.folder / RUNNING_FILE
     note.parent.mkdir(parents=True, exist_ok=True)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+    with open_port(host, port) as listener:
         note.write_text(json.dumps({"address": address, "pid": os.getpid()}))
         if ready:
             print(ready, flush=True)
+        # after a graceful stop uvicorn raises the signal again for whoever stood here before it: nobody
+        for asked in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(asked, signal.SIG_IGN)
         try:
             server.run(sockets=[listener])
         finally:
             note.unlink(missing_ok=True)
 
 
+def open_port(host: str, port: int) -> socket.socket:
+    """Return a socket bound there; exits with 2, saying why, when that cannot be."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            refuse(f"端口 {port} 已被占用,请用 --port 换一个,或先停掉占用它的程序")
+        refuse(f"不能在 {host}:{port} 监听:{error.strerror}")
+    return listener
+
+
 def serve_many(path: Path, host: str, port: int, workers: int, *, scheduler: bool = True) -> None:
     """Serve with several worker processes; each builds its own service from the same configuration."""
+    open_port(host, port).close()
     os.environ[CONFIG_ENV] = str(path)
     os.environ[SCHEDULER_ENV] = "1" if scheduler else "0"
     uvicorn.run(

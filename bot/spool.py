@@ -5,8 +5,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import structlog
+
 from handlers.inbound import Inbound
+from members.errors import BooksBroken
 from members.vault import Vault
+
+log = structlog.get_logger("memberbot.spool")
 
 
 class Spool:
@@ -38,6 +43,11 @@ class Spool:
         (self._folder / f"{key}.late").unlink(missing_ok=True)
 
     def pending(self) -> Iterator[Inbound]:
-        """Yield what an earlier process left behind."""
+        """Yield what an earlier process left behind; a file that does not open stays and keeps nothing else back."""
         for path in sorted(self._folder.glob("*.late")):
-            yield Inbound(**json.loads(self._vault.unseal_system("spool", path.read_bytes())))
+            try:
+                yield Inbound(**json.loads(self._vault.unseal_system("spool", path.read_bytes())))
+            except FileNotFoundError:
+                continue  # another process has booked it meanwhile
+            except (BooksBroken, OSError, ValueError, KeyError, TypeError) as error:
+                log.error("spooled callback does not open", file=path.name, kind=type(error).__name__)

@@ -82,7 +82,7 @@ def _lots(connection: Connection) -> Iterator[Breach]:
 
 def _chains(connection: Connection) -> Iterator[Breach]:
     """Recompute every member's hash chain from its first line."""
-    rows = connection.execution_options(yield_per=2000).execute(
+    rows = connection.execute(
         select(
             entries.c.member_id, entries.c.seq, entries.c.amount, entries.c.balance_after, entries.c.hash,
             accounts.c.kind.label("account"), movements.c.key, movements.c.kind, movements.c.at, movements.c.actor,
@@ -90,7 +90,8 @@ def _chains(connection: Connection) -> Iterator[Breach]:
         )
         .select_from(entries.join(accounts, entries.c.account_id == accounts.c.id).join(movements))
         .where(entries.c.member_id.is_not(None))
-        .order_by(entries.c.member_id, entries.c.seq)
+        .order_by(entries.c.member_id, entries.c.seq),
+        execution_options={"yield_per": 2000},
     )  # fmt: skip
     heads: dict[int, tuple[int, bytes]] = {}
     broken: set[int] = set()

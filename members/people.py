@@ -51,6 +51,7 @@ def _touch(window: str) -> object:
 
 
 _TOUCH = {window: _touch(window) for window in ("message", "action")}
+_FOLLOW = upsert(followers).on_conflict_do_nothing()
 _UNFOLLOW = (
     update(followers)
     .where(followers.c.openid == bindparam("who"))
@@ -104,6 +105,12 @@ def touch(connection: Connection, openids: Iterable[str], window: str, now: date
     rows = [{"who": openid, "moment": now} for openid in sorted(set(openids))]
     if rows:
         connection.execute(_TOUCH[window], rows)  # type: ignore[call-overload]
+
+
+def follow(connection: Connection, openid: str, now: datetime) -> None:
+    """Note a follower who has not done anything yet: no window is open."""
+    row = {"openid": openid, "followed": True, "followed_at": now, "scene": "", "mass_month": ""}
+    connection.execute(_FOLLOW, row | {"message_used": 0, "action_used": 0, "mass_used": 0})
 
 
 def unfollow(connection: Connection, openid: str, now: datetime) -> None:

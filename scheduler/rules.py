@@ -178,7 +178,7 @@ class PushRules:
     schedule: ScheduleRules
     recommend: RecommendRules
     subscriptions: Mapping[str, SubscriptionRule]
-    app_id: str = ""
+    app_id: str
 
 
 def illegal_channels(

@@ -1,26 +1,12 @@
 """The demo shop, checked against the package itself by plain loops."""
 
-import base64
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import pytest
 from sqlalchemy import func, select
-from sqlmodel import SQLModel
 
 from members import auditing, coupons, identity, ledger, orders
 from members.clock import add_months, end_of_day
@@ -34,7 +20,6 @@ from members.importing.completejourney import (
     import_completejourney,
 )
 from members.importing.progress import Silent
-from members.importing.report import CleaningReport
 from members.rules import TierRule
 from members.tables import (
     Coupon,
@@ -46,135 +31,12 @@ from members.tables import (
     OrderLine,
     PointLot,
     Product,
-    RateCount,
     Setting,
     Store,
     table,
 )
 from members.vault import Vault, normalise_phone
-
-KEY = {"k1": base64.b64encode(bytes(range(32))).decode()}
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-NEW_YORK = ZoneInfo("America/New_York")
-SHIFT = timedelta(days=(date(2026, 11, 21) - date(2017, 12, 31)).days)
-MANY = 60
-SECRET = {"identity": {"sealed"}, "member_key": {"wrapped"}}
-SCRIPT = """
-import sys
-from contextlib import suppress
-from datetime import UTC, datetime
-sys.path.insert(0, "")
-from members.db import Database
-from members.importing.completejourney import ImportOptions, import_completejourney
-from members.vault import Vault
-class Loud:
-    def start(self, total, label): print("start", flush=True)
-    def advance(self, amount=1): print("advance", flush=True)
-options = ImportOptions(households={many})
-database, now = Database({url!r}, synchronous="NORMAL"), datetime.fromisoformat({now!r})
-import_completejourney(database, Vault({key!r}), options, now=now, progress=Loud())
-"""
-
-
-class Interrupted(Exception):
-    """What the progress raises to stop an import."""
-
-
-class Fuse:
-    """Progress that blows when a number of reports has come."""
-
-    def __init__(self, reports: int) -> None:
-        self.left = reports
-
-    def start(self, total: int, label: str) -> None:
-        """Start anything."""
-
-    def advance(self, amount: int = 1) -> None:
-        """Count down, and blow."""
-        self.left -= 1
-        if self.left < 0:
-            raise Interrupted
-
-
-def fresh(url: str) -> Database:
-    """Return empty books."""
-    database = Database(url, synchronous="NORMAL")
-    SQLModel.metadata.create_all(database.engine)
-    return database
-
-
-def run(database: Database, households: int | None, *, now: datetime = NOW, progress: Any = None) -> CleaningReport:
-    """Import the first households."""
-    options = ImportOptions(households=households)
-    return import_completejourney(database, Vault(KEY), options, now=now, progress=progress or Silent())
-
-
-def everything(database: Database) -> dict[str, list[Any]]:
-    """Return all rows of all tables, but for what is encrypted anew each time."""
-    with database.reading() as connection:
-        return {
-            model.name: sorted(
-                tuple(
-                    (c.name, repr(v))
-                    for c, v in zip(model.c, row, strict=True)
-                    if c.name not in SECRET.get(model.name, ())
-                )
-                for row in connection.execute(select(model))
-            )
-            for model in SQLModel.metadata.sorted_tables
-        }
-
-
-def member_of(database: Database, household: int) -> int:
-    """Return the member of a household."""
-    with database.reading() as connection:
-        found = identity.find(connection, "shop", str(household), "completejourney")
-    assert found is not None
-    return found
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, CleaningReport]]:
-    """Yield books with the first 60 households, only to be read."""
-    database = fresh(f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.db'}")
-    yield database, run(database, MANY)
-    database.dispose()
-
-
-@pytest.fixture(scope="module")
-def whole(shop: tuple[Database, CleaningReport]) -> dict[str, list[Any]]:
-    """Return all rows of the books of one uninterrupted import."""
-    return everything(shop[0])
-
-
-@pytest.fixture(scope="module")
-def truth(shop: tuple[Database, CleaningReport]) -> dict[int, dict[int, dict[str, Any]]]:
-    """Return {household: {basket: facts}} of the imported households, by a plain loop over the package's rows."""
-    found = pq.ParquetFile(source.data_folder() / "transactions.parquet").read()
-    found = found.filter(pc.is_in(found["household_id"], value_set=pa.array(chosen(shop[0]))))
-    baskets: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
-    for line in found.to_pylist():
-        fen = round(line["sales_value"] * 100)
-        if line["quantity"] == 0 and fen == 0:
-            continue
-        off = sum(round(line[name] * 100) for name in ("retail_disc", "coupon_disc", "coupon_match_disc"))
-        stamp = line["transaction_timestamp"].to_pydatetime().replace(tzinfo=UTC)
-        wall = stamp.astimezone(NEW_YORK).replace(tzinfo=None)
-        basket = baskets[line["household_id"]].setdefault(
-            line["basket_id"], {"total": 0, "off": 0, "lines": {}, "store": line["store_id"], "wall": wall}
-        )
-        basket["total"] += fen
-        basket["off"] += off
-        basket["lines"][line["product_id"]] = (line["quantity"], fen)
-    return baskets
-
-
-def chosen(database: Database) -> list[int]:
-    """Return the households in the books."""
-    shop_ids = table(Identity)
-    with database.reading() as connection:
-        return [int(v) for v in connection.scalars(select(shop_ids.c.value).where(shop_ids.c.kind == "shop"))]
+from tests.members.demo_shop import KEY, MANY, NOW, SHANGHAI, SHIFT, chosen, fresh, member_of, run
 
 
 def test_every_order_is_the_packages(shop: Any, truth: Any) -> None:
@@ -357,78 +219,6 @@ def test_a_redeemed_coupon_names_an_order_of_its_member_on_that_day(shop: Any) -
     assert all(
         (row.redeemed_at, row.member_id, row.redeemed_store) == (row.bought, row.buyer, row.store_id) for row in rows
     )
-
-
-def test_a_second_run_changes_nothing_and_says_so(shop: Any, whole: Any) -> None:
-    database, first = shop
-    again = run(database, MANY, now=NOW + timedelta(days=9))
-    assert again.unchanged
-    assert "没有改动" in again.summary()
-    assert (again.read, again.findings, again.facts) == (first.read, first.findings, first.facts)
-    assert everything(database) == whole
-
-
-def test_interrupted_resumed_and_widened_books_are_the_same(whole: Any, tmp_path: Path) -> None:
-    database = fresh(f"sqlite:///{tmp_path / 'resumed.db'}")
-    seen = []
-    for day, (reports, households) in enumerate(((3, MANY), (4, MANY), (100, 30), (2, MANY))):
-        with suppress(Interrupted):
-            run(database, households, progress=Fuse(reports), now=NOW + timedelta(days=day))
-        seen.append(len(chosen(database)))
-    assert 0 == seen[0] < seen[1] < seen[2] == 30 < seen[3] < MANY
-    run(database, MANY, now=NOW + timedelta(days=9))
-    assert everything(database) == whole
-    database.dispose()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("reports", [7, 9])
-def test_a_killed_import_can_be_run_again(whole: Any, tmp_path: Path, reports: int) -> None:
-    url = f"sqlite:///{tmp_path / 'killed.db'}"
-    fresh(url).dispose()
-    script = SCRIPT.format(many=MANY, url=url, now=NOW.isoformat(), key=KEY)
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        for _ in range(reports + 3):
-            child.stdout.readline()
-        os.kill(child.pid, signal.SIGKILL)
-    assert child.returncode == -signal.SIGKILL
-    database = Database(url)
-    run(database, MANY)
-    assert everything(database) == whole
-    database.dispose()
-
-
-def test_others_write_while_it_runs(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'busy.db'}"
-    database, counter = fresh(url), table(RateCount)
-    done, written, between = threading.Event(), [0], []
-
-    def write() -> None:
-        other = Database(url, synchronous="NORMAL")
-        while not done.is_set():
-            with other.transaction() as connection:
-                connection.execute(counter.insert(), {"key": f"k{written[0]}", "period": NOW, "count": 1})
-            written[0] += 1
-            done.wait(0.001)
-        other.dispose()
-
-    class Watch(Silent):
-        def advance(self, amount: int = 1) -> None:
-            between.append(written[0])
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        run(database, MANY, progress=Watch())
-    finally:
-        done.set()
-        writer.join()
-    assert between[-1] > between[0]
-    with database.reading() as connection:
-        assert connection.execute(select(func.count()).select_from(counter)).scalar_one() == written[0]
-    database.dispose()
 
 
 def test_demographics_stay_in_the_package(shop: Any, whole: Any) -> None:

@@ -448,6 +448,24 @@ def test_a_lost_claim_is_left_alone(desk: Desk) -> None:
         assert not outbox.hold(connection, claimed.id, MONDAY + LEASE)
 
 
+def test_a_claim_lost_during_the_round_is_not_sent(desk: Desk) -> None:
+    first = desk.put("m0", member=desk.shop.member("o0", wrote=MONDAY - HOUR))
+    second = desk.put("m1", member=desk.shop.member("o1", wrote=MONDAY - HOUR))
+    send, rows = desk.wire.send_service, table(Outbox)
+
+    def slow(openid: str, content: Any, client_msg_id: str) -> SendResult:
+        with desk.shop.database.transaction() as connection:
+            stolen = update(rows).where(rows.c.id == second).values(lease_until=MONDAY + 2 * LEASE)
+            connection.execute(stolen)
+        return send(openid, content, client_msg_id)
+
+    desk.wire.send_service = slow  # type: ignore[method-assign]
+    done = desk.deliverer.deliver_due(MONDAY)
+    assert (done["sent"], done["lost"]) == (1, 1)
+    assert (desk.message(first).state, desk.message(second).state) == ("sent", "claimed")
+    assert desk.attempts(second) == []
+
+
 def test_a_full_window_guards_itself_between_workers(shop: SmallShop) -> None:
     desks = [Desk(shop) for _ in range(3)]
     member = shop.member("oA", wrote=MONDAY - HOUR)

@@ -1,0 +1,136 @@
+"""The main job in a browser: a stranger becomes a member, a cashier serves, campaigns arrive, 退订 ends them."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests.browser.conftest import Demo
+
+pytestmark = pytest.mark.browser
+DESKTOP, PHONE = ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844)
+CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b")
+WEEK = 7 * 24 * 3600
+STRANGER = "oDemoStranger01"
+
+
+@pytest.fixture
+def page(browser: Browser, demo: Demo) -> Iterator[Page]:
+    """The chat page at desktop width; any script error fails the test."""
+    yield from opened(browser, demo, DESKTOP)
+
+
+@pytest.fixture
+def phone(browser: Browser, demo: Demo) -> Iterator[Page]:
+    """The chat page at a phone's width."""
+    yield from opened(browser, demo, PHONE)
+
+
+def opened(browser: Browser, demo: Demo, size: ViewportSize) -> Iterator[Page]:
+    page = browser.new_page(viewport=size)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{demo.address}/sandbox/")
+    yield page
+    page.close()
+    assert errors == []
+
+
+def be(page: Page, openid: str) -> None:
+    page.get_by_test_id(f"person-{openid}").click()
+    expect(page.get_by_test_id("acting-as")).not_to_be_empty()
+
+
+def replies(page: Page) -> int:
+    return page.locator("[data-testid=message][data-dir=out][data-via=passive]").count()
+
+
+def say(page: Page, text: str) -> str:
+    """Type a line and return the passive reply to it."""
+    before = replies(page)
+    page.get_by_test_id("composer").fill(text)
+    page.get_by_test_id("composer").press("Enter")
+    found = page.locator("[data-testid=message][data-dir=out][data-via=passive]")
+    expect(found).to_have_count(before + 1, timeout=15_000)
+    return found.last.inner_text()
+
+
+def test_the_main_job_in_one_session(page: Page, demo: Demo) -> None:
+    person = page.get_by_test_id(f"person-{STRANGER}")
+    number = re.search(r"1\d{10}", person.inner_text())
+    assert number is not None
+    be(page, STRANGER)
+    page.get_by_test_id("follow").click()
+    expect(page.locator("[data-testid=message][data-dir=out]").last).to_contain_text("绑定手机号,就能在这里查积分")
+
+    assert "验证码已发送" in say(page, f"绑定 {number[0]}")
+    sms = page.locator("[data-testid=message][data-via=sms]").last
+    expect(sms).to_contain_text("验证码")
+    code = re.search(r"\d{6}", sms.inner_text())
+    assert code is not None
+    assert "绑定成功" in say(page, code[0])
+
+    truth = json.loads(demo.command("member", "show", number[0], "--json"))
+    assert f"{truth['points']:,} 积分" in say(page, "积分")
+    principal = f"¥{truth['principal'] // 100:,}.{truth['principal'] % 100:02d}"
+    assert f"本金 {principal}" in say(page, "余额")
+    assert f"{len(truth['coupons'])} 张" in say(page, "优惠券")
+    assert "合计" in say(page, "上次")
+
+    be(page, "oDemoCashier")
+    issued = say(page, f"发券 {number[0]} 满100减20")
+    coupon = CODE.search(issued)
+    assert coupon is not None, issued
+    be(page, STRANGER)
+    expect(page.locator("[data-testid=message][data-via=service]").last).to_contain_text(coupon[0])
+    assert coupon[0] in say(page, "优惠券")
+    be(page, "oDemoCashier")
+    assert "已核销" in say(page, f"核销 {coupon[0]}")
+    assert "用过了" in say(page, f"核销 {coupon[0]}")
+
+    be(page, STRANGER)
+    page.get_by_test_id("tab-console").click()
+    page.get_by_test_id(f"clock-advance-{WEEK}").click()
+    page.get_by_test_id("tab-log").click()
+    mine = page.locator(f"[data-testid=log-row][data-openid={STRANGER}]")
+    expect(mine.filter(has_text="每周专属").first).to_be_visible(timeout=60_000)
+    say(page, "积分")
+    received = page.locator("[data-testid=message][data-dir=out]")
+    expect(received.filter(has_text="九折券").first).to_be_visible()
+    expect(received.filter(has_text="差不多该补货啦").first).to_be_visible()
+    assert "因为" in say(page, "为什么")
+    expect(mine.filter(has_text="每周专属").first).to_contain_text(re.compile("买过.*客服消息.*已发送"))
+    expect(mine.filter(has_text="复购提醒").first).to_contain_text(re.compile("天一次.*客服消息.*已发送"))
+
+    assert "已退订" in say(page, "退订")
+    before = page.locator("[data-testid=message][data-dir=out]").count()
+    page.get_by_test_id("tab-console").click()
+    page.get_by_test_id(f"clock-advance-{WEEK}").click()
+    expect(page.get_by_test_id("toast").or_(page.get_by_test_id("clock-now")).first).to_be_visible()
+    page.wait_for_timeout(3000)
+    assert page.locator("[data-testid=message][data-dir=out]").count() == before
+    quiet = say(page, "积分")
+    assert "九折券" not in quiet and "补货" not in quiet
+    assert demo.command("audit").strip() == "账目全部相符"
+
+
+def test_the_page_fits_a_phone(phone: Page) -> None:
+    phone.get_by_test_id("people-toggle").click()
+    be(phone, "oDemoMember01")
+    if phone.get_by_test_id("keyboard-toggle").is_visible():
+        phone.get_by_test_id("keyboard-toggle").click()
+    assert "积分" in say(phone, "积分")
+    wide = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0
+
+
+def test_the_menu_reaches_the_same_answers(page: Page) -> None:
+    be(page, "oDemoMember02")
+    page.get_by_test_id("menu-我的").click()
+    before = replies(page)
+    page.get_by_test_id("menu-points").click()
+    found = page.locator("[data-testid=message][data-dir=out][data-via=passive]")
+    expect(found).to_have_count(before + 1)
+    assert found.last.inner_text().splitlines()[0] == say(page, "积分").splitlines()[0]
