@@ -12,8 +12,9 @@ import httpx
 import structlog
 import typer
 
-from bot import config_file, demo, logs, saying, serving
+from bot import command_insight, config_file, demo, logs, saying, serving
 from bot.command_shop import campaigns, imports, members_of, segments, staff
+from bot.command_wechat import wechat
 from bot.config import Config
 from bot.console import Bar, out, show
 from bot.opening import (
@@ -45,8 +46,11 @@ for name, part in (
     ("campaign", campaigns),
     ("staff", staff),
     ("member", members_of),
+    ("wechat", wechat),
 ):
     app.add_typer(part, name=name)
+app.command("recommend")(command_insight.recommend)
+app.command("repurchase")(command_insight.repurchases)
 
 
 @app.command()
@@ -66,6 +70,13 @@ def serve(
         refuse("多个 worker 需要 PostgreSQL,并且不能开沙箱")
     service.close()
     serving.serve_many(config, host, port, workers, scheduler=not no_scheduler)
+
+
+@app.command()
+def work(config: ConfigPath = DEFAULT) -> None:
+    """Run scheduler and delivery without HTTP, for a second host."""
+    logs.configure()
+    serving.work(open_service(config))
 
 
 @app.command("demo")

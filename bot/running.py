@@ -1,7 +1,7 @@
 """What runs while the service is up: writer, spool replay, scheduler with delivery, and locally the sandbox."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -25,12 +25,8 @@ class Running:
 
     def __init__(self, service: Service, *, scheduler: bool, address: str) -> None:
         self._service = service
-        rules = service.config.push_rules
-        self._deliverer = Deliverer(service.database, service.vault, service.wire, rules)
-        keep = service.config.privacy.keep_inbox.delta()
-        self._schedule = Schedule(
-            service.database, build_jobs(service.database, rules, keep_inbox=keep, wake=lambda: self._wake())
-        )
+        self._deliverer = Deliverer(service.database, service.vault, service.wire, service.config.push_rules)
+        self._schedule = schedule_of(service, wake=lambda: self._wake())
         self._worker: Worker | None = None
         if scheduler:
             self._worker = Worker(
@@ -101,6 +97,19 @@ class Running:
     def _wake(self) -> None:
         if self._worker is not None:
             self._worker.wake()
+
+
+def schedule_of(service: Service, wake: Callable[[], None] = lambda: None) -> Schedule:
+    """Return the jobs of one installation; `wake` is called when one has put messages in the outbox."""
+    config = service.config
+    keep = config.privacy.keep_inbox.delta()
+    return Schedule(service.database, build_jobs(service.database, config.push_rules, keep_inbox=keep, wake=wake))
+
+
+def worker_of(service: Service) -> Worker:
+    """Return scheduler and delivery for a process of their own."""
+    deliverer = Deliverer(service.database, service.vault, service.wire, service.config.push_rules)
+    return Worker(service.database, schedule_of(service), deliverer, service.clock, service.config.schedule)
 
 
 def _sandbox(service: Service, running: Running, address: str) -> Sandbox:

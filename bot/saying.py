@@ -38,10 +38,11 @@ def say(address: str, openid: str, text: str) -> dict[str, Any]:
     httpx.HTTPError when nothing answers; ValueError with a Chinese sentence when this person cannot write.
     """
     with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
-        before = _last(client, openid)
-        followed = client.post("/sandbox/api/follow", json={"openid": openid})
-        if followed.is_success:
-            _settle(client, openid, before, PATIENCE_SECONDS)
+        met = client.post("/sandbox/api/person", json={"openid": openid, "label": "终端"})
+        if met.status_code == httpx.codes.BAD_REQUEST:
+            raise ValueError(met.json()["error"])
+        # refused when they follow already, which is just as well
+        client.post("/sandbox/api/follow", json={"openid": openid, "wait": True})
         before = _last(client, openid)
         answer = client.post("/sandbox/api/say", json={"openid": openid, "text": text, "wait": True})
         if answer.status_code == httpx.codes.BAD_REQUEST:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +15,7 @@ from bot import config as configuration
 from bot import logs
 from bot.app import Front, build_app
 from bot.opening import CONFIG_ENV, refuse
+from bot.running import worker_of
 from bot.service import Service, build
 
 RUNNING_FILE = "running.json"
@@ -75,6 +77,18 @@ def open_port(host: str, port: int) -> socket.socket:
             refuse(f"端口 {port} 已被占用,请用 --port 换一个,或先停掉占用它的程序")
         refuse(f"不能在 {host}:{port} 监听:{error.strerror}")
     return listener
+
+
+def work(service: Service) -> None:
+    """Run scheduler and delivery in this process until told to stop; what is unsent stays in the outbox."""
+    stop = threading.Event()
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, lambda *_: stop.set())
+    worker = worker_of(service)
+    worker.start()
+    stop.wait()
+    worker.stop()
+    service.close()
 
 
 def serve_many(path: Path, host: str, port: int, workers: int, *, scheduler: bool = True) -> None:

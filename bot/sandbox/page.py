@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ Body = dict[str, Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
 STATIC: Final = Path(__file__).parent / "static"
 LOG_ROWS: Final = 200
+OPENID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SHOWN_MEDIA: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/amr", "audio/mpeg", "video/mp4")
 
 
@@ -71,6 +73,8 @@ class Page:
                 if not isinstance(body, dict):
                     raise UserError("请求格式不对")
                 result = await run(body)
+                if isinstance(result, asyncio.Task) and body.get("wait") is True:
+                    await asyncio.shield(result)
             except ValueError:
                 return JSONResponse({"error": "请求格式不对"}, 400)
             except UserError as refused:
@@ -109,7 +113,10 @@ class Page:
         label = body.get("label") or "陌生人"
         if not isinstance(label, str) or len(label) > 20:
             raise UserError("名字最多 20 个字")
-        follower = self._platform.world.invent(label)
+        openid = body.get("openid") or ""
+        if not isinstance(openid, str) or (openid and not OPENID.fullmatch(openid)):
+            raise UserError("openid 只能用字母、数字、下划线和连字符,最多 64 个")
+        follower = self._platform.world.invent(label, openid)
         self._platform.world.hub.publish("state")
         return {"openid": follower.openid}
 

@@ -113,9 +113,11 @@ class World:
             await self.announce_people()
         return self.state.followers.get(openid)
 
-    def invent(self, label: str) -> Follower:
-        """A new stranger with a phone."""
-        openid = "o" + secrets.token_urlsafe(24)[:27]
+    def invent(self, label: str, openid: str = "") -> Follower:
+        """A stranger with a phone: new, or the one of this openid."""
+        openid = openid or "o" + secrets.token_urlsafe(24)[:27]
+        if openid in self.state.followers:
+            return self.state.followers[openid]
         follower = Follower(openid, followed=False, own_label=label)
         self.state.followers[openid] = follower
         self.touch()

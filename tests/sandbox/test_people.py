@@ -129,3 +129,9 @@ async def test_a_temporary_code_expires(b: Bench) -> None:
     await b.act("scan", openid="alice", scene="7")
     b.shop.pass_time(seconds=1)
     assert await b.refused("scan", openid="alice", scene="7") == "二维码已过期"
+
+
+async def test_a_stranger_may_be_met_under_a_given_openid(b: Bench) -> None:
+    made = [(await b.http.post("/sandbox/api/person", json={"openid": "oTerminal-1"})).json() for _ in range(2)]
+    assert [row["openid"] for row in made] == ["oTerminal-1", "oTerminal-1"]
+    assert (await b.http.post("/sandbox/api/person", json={"openid": "o 1"})).status_code == 400

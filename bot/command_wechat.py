@@ -1,0 +1,44 @@
+"""The command line's platform part: what is set up at the service account itself."""
+
+from typing import Annotated
+
+import typer
+
+from bot.console import out, show
+from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.wechat import WeChatError
+
+wechat = typer.Typer(help="公众平台", no_args_is_help=True)
+menu = typer.Typer(help="底部菜单", no_args_is_help=True)
+wechat.add_typer(menu, name="menu")
+
+
+@menu.command("push")
+def menu_push(config: ConfigPath = DEFAULT) -> None:
+    """Replace the account's menu by the one of config.yaml."""
+    service = open_service(config)
+    if not service.config.wechat.menu:
+        refuse("config.yaml 的 wechat.menu 是空的")
+    try:
+        service.wechat.menu_create({"button": service.config.wechat.menu})
+    except WeChatError as error:
+        refuse(f"公众平台没有接受菜单:{error}")
+    out("菜单已更新")
+
+
+@wechat.command("qr")
+def qr(
+    scene: Annotated[str, typer.Argument(help="场景值,1 到 64 个字符")],
+    days: Annotated[int | None, typer.Option(min=1, max=30, help="临时码的天数,不写为永久码")] = None,
+    config: ConfigPath = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Create a QR code for a scene and print its address."""
+    service = open_service(config)
+    try:
+        made = service.wechat.qr_create(scene, None if days is None else days * 86_400)
+    except ValueError:
+        refuse("场景值要 1 到 64 个字符")
+    except WeChatError as error:
+        refuse(f"公众平台没有给出二维码:{error}")
+    show({"ticket": made.ticket, "url": made.url}, json, lambda _: out(made.url))
