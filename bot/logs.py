@@ -32,8 +32,8 @@ def configure(stream: TextIO = sys.stderr, *, json: bool = True, level: int = lo
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # their INFO lines carry addresses with access tokens, and every tick of the scheduler
-    for chatty in ("httpx", "httpcore", "apscheduler", "alembic"):
+    # their INFO lines carry addresses with access tokens, every tick of the scheduler, every start of a thread
+    for chatty in ("httpx", "httpcore", "apscheduler", "alembic", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

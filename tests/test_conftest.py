@@ -20,6 +20,7 @@ def test_each_database_starts_empty_and_takes_writes(database_url: str) -> None:
 
 
 def test_copy_of_a_template_holds_its_rows_and_is_gone_afterwards(postgres_url: str) -> None:
+    before = databases(postgres_url)
     with fresh_database(postgres_url) as first:
         administrate(first, "CREATE TABLE {} AS SELECT 7 AS number", "seen")
         template = make_url(first).database
@@ -29,9 +30,12 @@ def test_copy_of_a_template_holds_its_rows_and_is_gone_afterwards(postgres_url: 
             with engine.connect() as connection:
                 assert connection.execute(text("SELECT number FROM seen")).scalar_one() == 7
             engine.dispose()
-    engine = create_engine(postgres_url)
+    assert databases(postgres_url) == before
+
+
+def databases(server_url: str) -> set[str]:
+    engine = create_engine(server_url)
     with engine.connect() as connection:
-        assert (
-            connection.execute(text("SELECT count(*) FROM pg_database WHERE datname LIKE 'test_%'")).scalar_one() == 0
-        )
+        found = set(connection.execute(text("SELECT datname FROM pg_database")).scalars())
     engine.dispose()
+    return found

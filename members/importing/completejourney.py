@@ -134,7 +134,8 @@ def _load(options: ImportOptions) -> _Data:
     articles, findings = read_articles()
     chosen = preferred(lines, demographics().__contains__)[: options.households]
     theirs = np.array(chosen, dtype=np.int64)
-    raw, good = lines.pick(np.isin(lines.household, theirs)), mend(lines, articles)
+    raw = lines if options.households is None else lines.pick(np.isin(lines.household, theirs))
+    good = mend(lines, articles)
     coupons = read_coupons()
     mailings = _mailings(coupons)
     redemptions = [redemption for household in chosen for redemption in mailings.redeemed.get(household, ())]

@@ -215,8 +215,10 @@ def ranked(order: Mapping[int, int], lines: Lines) -> Lines:
     """Return the lines of the households in `order`, sorted by their place there, time, basket and product."""
     place = np.full(int(lines.household.max()) + 1, -1, dtype=np.int64)
     place[list(order)] = list(order.values())
-    mine = lines.pick(place[lines.household] >= 0)
-    return mine.pick(np.lexsort((mine.product, mine.basket, mine.seconds, place[mine.household])))
+    places = place[lines.household]
+    mine = np.flatnonzero(places >= 0)
+    sorting = np.lexsort((lines.product[mine], lines.basket[mine], lines.seconds[mine], places[mine]))
+    return lines.pick(mine[sorting])
 
 
 def preferred(lines: Lines, described: Callable[[int], bool], *, enough: int = 40) -> list[int]:

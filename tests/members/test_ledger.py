@@ -30,10 +30,8 @@ MOVES = st.lists(
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    found = Database(database_url)
-    schema.upgrade(found)
-    return found
+def database(books_url: str) -> Database:
+    return Database(books_url)
 
 
 def new_member(connection: Connection) -> int:

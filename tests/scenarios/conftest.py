@@ -9,7 +9,7 @@ from tests.support.shop import Shop, open_shop
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database_url: str) -> Iterator[Shop]:
+def shop(tmp_path: Path, books_url: str) -> Iterator[Shop]:
     """A running shop over an empty database."""
-    with open_shop(tmp_path, database_url) as running:
+    with open_shop(tmp_path, books_url) as running:
         yield running
