@@ -33,7 +33,8 @@ SCRIPT = """#!/bin/sh
 ' '''
 from bot.cli import main
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    raise SystemExit(main())
 """
 
 

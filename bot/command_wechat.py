@@ -14,7 +14,7 @@ wechat.add_typer(menu, name="menu")
 
 
 @menu.command("push")
-def menu_push(config: ConfigPath = DEFAULT) -> None:
+def menu_push(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Replace the account's menu by the one of config.yaml."""
     service = open_service(config)
     if not service.config.wechat.menu:
@@ -23,7 +23,7 @@ def menu_push(config: ConfigPath = DEFAULT) -> None:
         service.wechat.menu_create({"button": service.config.wechat.menu})
     except WeChatError as error:
         refuse(f"公众平台没有接受菜单:{error}")
-    out("菜单已更新")
+    show({"pushed": len(service.config.wechat.menu)}, json, lambda _: out("菜单已更新"))
 
 
 @wechat.command("qr")

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,7 +25,7 @@ from members.rules import (
     ShopRules,
     StaffRules,
 )
-from members.segments import SegmentRule
+from members.segments import EVERYBODY, SegmentRule
 from recommend.rules import RecommendRules
 from scheduler.rules import CampaignRule, PolicyRules, PushRules, ScheduleRules, SubscriptionRule, illegal_channels
 
@@ -154,7 +154,14 @@ class Config(Section):
 
     def cross_check(self) -> Iterable[Problem]:
         """Yield what only shows when sections are seen together."""
-        yield from self._safety()
+        for check in self.checks():
+            yield from check()
+
+    def checks(self) -> Iterable[Callable[[], Iterable[Problem]]]:
+        """Return the cross-checks; each stands on its own."""
+        return (self._safety, self._gateway, self._master_keys, self._reward, self._campaigns, self._copy)
+
+    def _reward(self) -> Iterable[Problem]:
         reward = self.loyalty.reward
         if reward is not None and reward.coupon not in self.coupons:
             yield (
@@ -162,11 +169,16 @@ class Config(Section):
                 f"没有叫「{reward.coupon}」的券模板",
                 near(reward.coupon, self.coupons),
             )
-        names = [*self.segments, *self.coupons, *self.wechat.subscriptions, "全部会员"]
+
+    def _campaigns(self) -> Iterable[Problem]:
+        subscriptions = self.wechat.subscriptions
+        names = [*self.segments, *self.coupons, *subscriptions, EVERYBODY]
         for path, message, unknown in illegal_channels(
-            self.campaigns, segments=self.segments, templates=self.coupons, subscriptions=self.wechat.subscriptions
+            self.campaigns, segments=self.segments, templates=self.coupons, subscriptions=subscriptions
         ):
             yield ("campaigns", *path), message, near(unknown, names) if unknown else None
+
+    def _copy(self) -> Iterable[Problem]:
         for key, message in copy_problems(self.copy_):
             yield ("copy", key), message, None
 
@@ -175,10 +187,14 @@ class Config(Section):
             yield ("sandbox", "enabled"), "沙箱不能和真实的微信接口(wechat.api_base)一起用", None
         if self.sms.provider == "sandbox" and not self.sandbox.enabled:
             yield ("sms", "provider"), "sandbox 短信只能和沙箱一起用", None
+
+    def _gateway(self) -> Iterable[Problem]:
         if self.sms.provider in ("aliyun", "tencent"):
             for field in ("access_key", "access_secret", "sign_name"):
                 if not getattr(self.sms, field):
                     yield ("sms", "provider"), f"用 {self.sms.provider} 还要写 sms.{field}", None
+
+    def _master_keys(self) -> Iterable[Problem]:
         for key_id, key in self.privacy.keys.items():
             if not _is_master_key(key):
                 yield ("privacy", "keys", key_id), "主密钥必须是32字节的 base64(可用 memberbot key 生成)", None

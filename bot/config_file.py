@@ -3,16 +3,16 @@
 Not pydantic-settings: its sources keep no line numbers and pass over overrides that match no field.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from json import dumps
 from math import isfinite
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, get_args, get_origin, runtime_checkable
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.config_document import Document, Key, plain, read
@@ -47,6 +47,13 @@ class CrossChecked(Protocol):
     """A model that, once its structure is right, checks references between its parts: path, message, suggestion."""
 
     def cross_check(self) -> Iterable[tuple[tuple[str | int, ...], str, str | None]]: ...
+
+
+@runtime_checkable
+class PartlyChecked(Protocol):
+    """A model whose cross-checks stand on their own: each may be run although other sections are wrong or missing."""
+
+    def checks(self) -> Iterable[Callable[[], Iterable[tuple[tuple[str | int, ...], str, str | None]]]]: ...
 
 
 def load(path: Path, model: type[M], env: Mapping[str, str], *, prefix: str = PREFIX) -> M:
@@ -96,7 +103,9 @@ class _Checker(Generic[M]):
         if not found and made is None:
             made = self._with_placeholders()
         said = [self._problem(fault) for fault in found]
-        return made, said if found or made is None else said + self._cross_checks(made)
+        if found or made is None:
+            return None, said + self._partial_checks()
+        return made, said + self._cross_checks(made)
 
     def _validate(self) -> tuple[M | None, list[Fault]]:
         data = self._doc.data
@@ -179,6 +188,17 @@ class _Checker(Generic[M]):
             if not any(path[: len(broken)] == broken for broken in self._doc.broken)
         ]
 
+    def _partial_checks(self) -> list[Problem]:
+        """What can be cross-checked although other places are wrong: those are left out, down to whole sections."""
+        partial = lenient(self._model, self._doc.data)
+        if not isinstance(partial, PartlyChecked):
+            return []
+        found: list[Problem] = []
+        for check in partial.checks():
+            with suppress(*_SLOPPY):  # it needs what was left out
+                found += [self._doc.problem(path, self._redact(path, text), hint) for path, text, hint in check()]
+        return found
+
     def _problem(self, fault: Fault) -> Problem:
         path, outside = fault.path, any(raw[: len(fault.path)] == fault.path for raw in self._doc.raw)
         message, hint = words(fault, echo=not outside), None
@@ -215,6 +235,29 @@ def _strict_faults(model: type[BaseModel], data: Any) -> list[Fault]:
     except _SLOPPY:
         pass
     return faults(data, [error for error in errors if error["type"] in ("bool_type", "float_type")])
+
+
+def lenient(model: type[BaseModel], data: Any) -> BaseModel:
+    """Return what is right of some data; what is wrong or missing has its default or is simply not there."""
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if isinstance(data, dict) and key in data:
+            with suppress(ValidationError, *_SLOPPY):
+                values[name] = _lenient_value(field.annotation, data[key])
+    return model.model_construct(**values)
+
+
+def _lenient_value(kind: Any, data: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return lenient(kind, data)
+    if get_origin(kind) is dict and isinstance(data, dict):
+        found = {}
+        for name, entry in data.items():
+            with suppress(ValidationError, *_SLOPPY):
+                found[name] = _lenient_value(get_args(kind)[1], entry)
+        return found
+    return TypeAdapter(kind).validate_python(data)
 
 
 def _crash(path: Key, error: Exception, value: Any) -> Fault:

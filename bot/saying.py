@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from bot.app import build_app
+from bot.dispatch import text_of
 from bot.service import Service
 from bot.serving import Server, settings
 
@@ -51,7 +52,8 @@ def say(address: str, openid: str, text: str) -> dict[str, Any]:
         turn = answer.json()
         patience = PATIENCE_SECONDS if "验证码" in (turn["reply"] or "") else QUIET_SECONDS
         messages = _settle(client, openid, before, patience)
-    return {**{key: turn[key] for key in ("reply", "failed", "books")}, "messages": messages}
+    said = text_of(turn["reply_xml"]) if turn["reply_xml"] else turn["reply"]
+    return {"reply": said, "failed": turn["failed"], "books": turn["books"], "messages": messages}
 
 
 def _events(client: httpx.Client, openid: str) -> list[dict[str, Any]]:

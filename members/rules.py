@@ -132,7 +132,6 @@ class TierRule(Section):
 
     name: str = Field(min_length=1)
     spend_12_months: int = Field(default=0, ge=0, description="元")
-    earn_multiplier: float = Field(default=1, ge=1, le=10)
     perks: list[str] = []
 
 

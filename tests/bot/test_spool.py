@@ -1,7 +1,7 @@
 """What was acknowledged before it was booked is on the disk, sealed, and survives whatever else lies there."""
 
-import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,18 @@ def test_rubbish_keeps_nothing_else_back(spool: Spool, tmp_path: Path, rubbish: 
 
 def test_a_write_that_failed_leaves_the_earlier_one(spool: Spool, tmp_path: Path) -> None:
     spool.add(message(1))
-    file = next((tmp_path / "spool").iterdir())
-    os.mkdir(file.with_suffix(f".{os.getpid()}"))
+    spool.add(message(2))
+    blocked = tmp_path / "spool" / f"{message(2).key}.late"
+    blocked.unlink()
+    blocked.mkdir()
     with pytest.raises(OSError):
-        spool.add(message(1))
+        spool.add(message(2))
     assert list(spool.pending()) == [message(1)]
+    assert len(list((tmp_path / "spool").iterdir())) == 2, "no draft stays behind"
+
+
+def test_retries_are_written_side_by_side(spool: Spool, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(spool.add, [message(1)] * 64))
+    assert list(spool.pending()) == [message(1)]
+    assert len(list((tmp_path / "spool").iterdir())) == 1

@@ -36,7 +36,7 @@ CONFIG: dict[str, Any] = {
     "shop": {"name": "邻家生鲜", "service_phone": "021-5555"},
     "loyalty": {
         "reward": {"points": 500, "coupon": "free-soup"},
-        "tiers": [{"name": "普卡"}, {"name": "金卡", "spend_12_months": 3000, "earn_multiplier": 1.2}],
+        "tiers": [{"name": "普卡"}, {"name": "金卡", "spend_12_months": 3000}],
     },
     "coupons": {
         "off-20-over-100": {"title": "满100减20", "off": 20, "over": 100, "valid": "14 days", "per_member": 2},
