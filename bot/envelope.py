@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,17 @@ from wechatpy.exceptions import InvalidAppIdException
 from bot.inbound import BadCallback, parse_xml
 from bot.render import cdata
 
+SALTS = 256  # a system call each would hand the interpreter to the writer
 _ENVELOPE = (
     "<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signature}]]></MsgSignature>"
     "<TimeStamp>{timestamp}</TimeStamp><Nonce><![CDATA[{nonce}]]></Nonce></xml>"
 )
+
+
+def _salts() -> Iterator[bytes]:
+    while True:
+        drawn = os.urandom(16 * SALTS)
+        yield from (drawn[start : start + 16] for start in range(0, 16 * SALTS, 16))
 
 
 class BadSignature(Exception):
@@ -44,6 +52,17 @@ def decode_aes_key(text: str) -> bytes:
         raise ValueError("EncodingAESKey is not base64") from error
 
 
+class _Crypto(PrpCrypto):  # type: ignore[misc]
+    """wechatpy's cipher, kept per key; the 16 bytes before a message come from the system, many at a time."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        self._salts = _salts()
+
+    def get_random_string(self) -> bytes:
+        return next(self._salts)
+
+
 class Envelope:
     """Opens what the platform sends and seals what we answer."""
 
@@ -51,7 +70,8 @@ class Envelope:
         """Take the current key first, then the previous; ValueError on an empty token, which anyone could sign with."""
         if not token:
             raise ValueError("empty token")
-        self._app_id, self._token, self._keys = app_id, token, keys
+        self._app_id, self._token = app_id, token
+        self._ciphers = {key: _Crypto(key) for key in keys}
 
     def signature(self, *parts: str) -> str:
         """Return sha1 over the sorted token and parts, as the platform documents it."""
@@ -76,10 +96,10 @@ class Envelope:
         text, key = self._decrypt(encrypted)
         return Opened(parse_xml(text), key, nonce)
 
-    def _decrypt(self, encrypted: str) -> tuple[bytes, bytes]:
-        for key in self._keys:
+    def _decrypt(self, encrypted: str) -> tuple[str, bytes]:
+        for key, cipher in self._ciphers.items():
             try:
-                return PrpCrypto(key).decrypt(encrypted, self._app_id).encode(), key
+                return cipher.decrypt(encrypted, self._app_id), key
             except (InvalidAppIdException, ValueError, IndexError, struct.error, TypeError, binascii.Error):
                 continue
         raise BadCallback("Encrypt does not open")
@@ -88,6 +108,6 @@ class Envelope:
         """Return the encrypted answer under the key that opened the question; `success` and '' stay as they are."""
         if opened.key is None or xml in ("", "success"):
             return xml
-        encrypt = PrpCrypto(opened.key).encrypt(xml, self._app_id).decode()
+        encrypt = self._ciphers[opened.key].encrypt(xml, self._app_id).decode()
         signature = self.signature(str(timestamp), opened.nonce, encrypt)
         return _ENVELOPE.format(encrypt=encrypt, signature=signature, timestamp=timestamp, nonce=cdata(opened.nonce))

@@ -4,9 +4,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
-from xml.parsers.expat import ExpatError
-
-import xmltodict
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from handlers.inbound import Inbound
 
@@ -21,22 +20,36 @@ class BadCallback(Exception):
     """A body that the platform would never send: answered with 400."""
 
 
-def parse_xml(body: bytes) -> Mapping[str, Any]:
-    """Return the parsed `<xml>`; entities, DOCTYPEs and deep nests are refused (BadCallback)."""
+def parse_xml(body: bytes | str) -> Mapping[str, Any]:
+    """Return the fields of `<xml>`: texts, None for empty ones, mappings for nested and lists for repeated ones.
+
+    The root begins the document, so there is no DOCTYPE and no entity of its own. Attributes below the root and deep
+    nests are refused (BadCallback); a namespace does not count.
+    """
     try:
-        text = body.decode("utf-8")
-        document = xmltodict.parse(text, disable_entities=True) if _START.match(text) else None
-    except (ExpatError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        text = body if isinstance(body, str) else body.decode("utf-8")
+        root = ElementTree.fromstring(text) if _START.match(text) else None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise BadCallback("not readable") from error
-    root = document.get("xml") if isinstance(document, Mapping) else None
-    if not isinstance(root, Mapping) or not _shallow(root, DEPTH_LIMIT):
+    if root is None or not len(root):
         raise BadCallback("no <xml>")
-    return root
+    return _fields(root, DEPTH_LIMIT)
 
 
-def _shallow(value: Any, left: int) -> bool:
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return left > 0 and all(isinstance(one, str) or one is None or _shallow(one, left - 1) for one in inner)
+def _fields(element: Element, left: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for child in element:
+        tag = child.tag.rpartition("}")[2]
+        if child.attrib or left == 0:
+            raise BadCallback(tag)
+        value: Any = _fields(child, left - 1) if len(child) else (child.text or "").strip() or None
+        if tag not in found:
+            found[tag] = value
+        elif isinstance(found[tag], list):
+            found[tag].append(value)
+        else:
+            found[tag] = [found[tag], value]
+    return found
 
 
 def inbound_of(root: Mapping[str, Any]) -> Inbound:

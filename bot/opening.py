@@ -1,5 +1,6 @@
 """How a command opens an installation, and how it refuses."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,12 @@ from bot import config as configuration
 from bot import config_file, demo
 from bot.config import Config
 from bot.service import Service, build
+from members import settings
 
 CONFIG_ENV = "MEMBERBOT_CONFIG_FILE"
 SECRETS = ("WECHAT_APP_ID", "WECHAT_APP_SECRET", "WECHAT_TOKEN", "WECHAT_AES_KEY", "MEMBERBOT_MASTER_KEY")
+KEYS = "vault:index"
+RUNNING_FILE = "running.json"
 DEFAULT = Path("config.yaml")
 PORT = 8000
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
@@ -31,7 +35,17 @@ def borrow_demo(path: Path, *, address: str = "") -> None:
     """
     folder = path.parent.resolve() / "data"
     if address or ((folder / demo.ENV_FILE).exists() and not all(name in os.environ for name in SECRETS)):
-        demo.environment(folder, os.environ, address or f"http://127.0.0.1:{PORT}")
+        demo.environment(folder, os.environ, address or running_address(folder) or f"http://127.0.0.1:{PORT}")
+
+
+def running_address(folder: Path) -> str | None:
+    """Return where a service over this data folder listens, None when none is up."""
+    try:
+        noted = json.loads((folder / RUNNING_FILE).read_text())
+        os.kill(int(noted["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(noted["address"])
 
 
 def load(path: Path = DEFAULT, *, address: str = "") -> Config:
@@ -49,7 +63,20 @@ def open_service(path: Path = DEFAULT, *, address: str = "") -> Service:
     with books_reached():
         service = build(config, path)
         service.prepare()
+        check_keys(service)
     return service
+
+
+def check_keys(service: Service) -> None:
+    """Exit with 2 when the master keys are not those the books began with: no phone would be found again."""
+    index = service.vault.blind_index("books", "")
+    with service.database.reading() as connection:
+        known = settings.get(connection, KEYS)
+    if known is None:
+        with service.database.transaction() as connection:
+            settings.put(connection, KEYS, {"index": index})
+    elif known["index"] != index:
+        refuse("主密钥 privacy.keys 与这套账本不符;换密钥时新的写在最前面,旧的留在后面")
 
 
 @contextmanager

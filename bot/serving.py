@@ -5,20 +5,22 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from bot import config as configuration
 from bot import logs
 from bot.app import Front, build_app
-from bot.opening import CONFIG_ENV, refuse
+from bot.opening import CONFIG_ENV, RUNNING_FILE, refuse
 from bot.running import worker_of
 from bot.service import Service, build
 
-RUNNING_FILE = "running.json"
+log = structlog.get_logger("memberbot")
 GRACE_SECONDS = 10
 SCHEDULER_ENV = "MEMBERBOT_SCHEDULER"
 
@@ -86,14 +88,18 @@ def work(service: Service) -> None:
         signal.signal(asked, lambda *_: stop.set())
     worker = worker_of(service)
     worker.start()
+    log.info("working", books=service.database.url.get_backend_name())
     stop.wait()
     worker.stop()
     service.close()
+    log.info("stopped")
 
 
 def serve_many(path: Path, host: str, port: int, workers: int, *, scheduler: bool = True) -> None:
     """Serve with several worker processes; each builds its own service from the same configuration."""
     open_port(host, port).close()
+    # spawn would run the launching script again in every worker; they need nothing of it
+    vars(sys.modules["__main__"]).pop("__file__", None)
     os.environ[CONFIG_ENV] = str(path)
     os.environ[SCHEDULER_ENV] = "1" if scheduler else "0"
     uvicorn.run(
@@ -108,13 +114,3 @@ def worker() -> Front:
     path = Path(os.environ[CONFIG_ENV])
     config = configuration.load(path, os.environ)
     return build_app(build(config, path), scheduler=os.environ[SCHEDULER_ENV] == "1")
-
-
-def running_address(folder: Path) -> str | None:
-    """Return where a service over this data folder listens, None when none is up."""
-    try:
-        noted = json.loads((folder / RUNNING_FILE).read_text())
-        os.kill(int(noted["pid"]), 0)
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(noted["address"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,12 +27,15 @@ class Spool:
         fields = {name: getattr(inbound, name) for name in Inbound.__slots__}
         sealed = self._vault.seal_system("spool", json.dumps(fields, default=dict))
         path = self._folder / f"{inbound.key}.late"
-        draft = path.with_suffix(f".{os.getpid()}")
-        with draft.open("wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        draft = path.with_suffix(f".{secrets.token_hex(4)}")  # retries of one callback are written side by side
+        try:
+            with draft.open("wb") as file:
+                file.write(sealed)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -10,6 +10,7 @@ import structlog
 
 from bot.envelope import BadSignature, Envelope, Opened
 from bot.inbound import BODY_LIMIT, BadCallback, inbound_of
+from bot.logs import safe_trace
 from bot.metrics import CALLBACKS, SECONDS
 from bot.spool import Spool
 from bot.writer import Writer
@@ -26,7 +27,10 @@ class TooLarge(Exception):
 
 
 class Webhook:
-    """GET verifies the address, POST answers a callback. Never a 500: what fails inside becomes words."""
+    """GET verifies the address, POST answers a callback. What fails inside becomes words.
+
+    Only when not even the spool can keep a callback is it a 503: unacknowledged, it comes again.
+    """
 
     def __init__(self, envelope: Envelope, writer: Writer, spool: Spool, *, deadline: float = DEADLINE_SECONDS) -> None:
         self._envelope, self._writer, self._spool, self._deadline = envelope, writer, spool, deadline
@@ -44,6 +48,9 @@ class Webhook:
             status, body, kind = 400, "malformed callback", b"text/plain; charset=utf-8"
         except TooLarge:
             status, body, kind = 413, "callback too large", b"text/plain; charset=utf-8"
+        except Exception:
+            log.error("callback failed", trace=safe_trace())
+            status, body, kind = 503, "try again", b"text/plain; charset=utf-8"
         finally:
             self.in_flight -= 1
         CALLBACKS.labels(str(status)).inc()
@@ -77,6 +84,8 @@ class Webhook:
             if committed is not None:
                 return committed
         await asyncio.to_thread(self._spool.add, inbound)
+        if job.settled:  # it was booked while the file was written
+            await asyncio.to_thread(self._spool.remove, inbound.key)
         log.warning("answer later", key=inbound.key)
         return ""
 

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from bot.dispatch import Dispatcher, Job
-from bot.inbound import BadCallback
 from bot.logs import safe_trace
 from bot.metrics import BATCH, LATE, WAITING
 from bot.spool import Spool
@@ -19,6 +19,7 @@ from handlers.inbound import Inbound
 log = structlog.get_logger("memberbot.writer")
 BATCH_LIMIT = 64
 RETRY_SECONDS = 0.2
+STOP_SECONDS = 5.0
 
 
 class Writer:
@@ -39,12 +40,12 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what waits, then stop; blocks until then."""
+        """Answer what waits, then stop; blocks until then, but no longer for books that hang (the spool keeps it)."""
         with self._lock:
             self._stopping = True
             self._lock.notify()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
 
     def submit(self, inbound: Inbound, *, late: bool = False) -> "tuple[Job, asyncio.Future[str]]":
         """Queue a callback; a repetition of one that still waits joins it."""
@@ -71,7 +72,7 @@ class Writer:
         """Stop waiting for a job: return its answer when it has just been committed, else None and it becomes late."""
         with self._lock:
             if job.done:
-                return job.xml
+                return "" if job.late else job.xml
             job.late = True
             return None
 
@@ -95,9 +96,10 @@ class Writer:
             try:
                 self._dispatcher.process(batch)
                 return
-            except (OperationalError, InterfaceError) as error:
+            except (OperationalError, InterfaceError, NoConnection) as error:
                 # the callers' deadline protects them; what they were told 'success' for is in the spool
-                log.warning("books out of reach", kind=type(error.orig).__name__, waiting=len(batch))
+                kind = type(getattr(error, "orig", error)).__name__
+                log.warning("books out of reach", kind=kind, waiting=len(batch))
                 time.sleep(RETRY_SECONDS)
                 if self._stopping:
                     return
@@ -121,9 +123,10 @@ class Writer:
         try:
             if self._dispatcher.book_late(job):
                 LATE.inc()
+            job.settled = True
             if self._spool is not None:
                 self._spool.remove(job.inbound.key)
-        except (DBAPIError, BadCallback):
+        except Exception:  # the thread outlives it, and the spool keeps what is not booked
             log.error("late reply not booked", key=job.inbound.key, trace=safe_trace())
 
 

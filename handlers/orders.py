@@ -7,6 +7,7 @@ from handlers.understanding import Understood
 from members import orders
 
 SHOWN = 12
+NAME_CHARS = 24
 
 
 def last_order(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
@@ -14,13 +15,17 @@ def last_order(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     receipt = orders.last(ctx.connection, ctx.member.id)
     if receipt is None:
         return Reply(ctx.copy.text("last_order_none"))
-    store = f"在{receipt.store}" if receipt.store else ""
+    store = ctx.copy.text("last_order_store", store=receipt.store) if receipt.store else ""
     parts = [ctx.copy.text("last_order", date=receipt.at, store=store)]
     for name, quantity, amount in receipt.lines[:SHOWN]:
         times = f" ×{quantity}" if quantity > 1 else ""
-        parts.append(ctx.copy.text("order_line", name=name, times=times, amount=yuan(amount)))
+        parts.append(ctx.copy.text("order_line", name=_short(name), times=times, amount=yuan(amount)))
     if len(receipt.lines) > SHOWN:
         parts.append(ctx.copy.text("order_more", count=len(receipt.lines)))
     saved = ctx.copy.text("order_saved", amount=yuan(receipt.discount)) if receipt.discount else ""
     parts.append(ctx.copy.text("order_total", total=yuan(receipt.total), saved=saved))
     return Reply("\n".join(parts))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 1]}…"

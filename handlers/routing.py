@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from handlers import events
 from handlers.context import Context, Reply
+from handlers.flows import Flow
+from handlers.grammar import SURE
 from handlers.inbound import Inbound
-from handlers.membership import Flow
+from handlers.reading import normalise
 from handlers.routes import EVENTS, ROUTES, Route
-from handlers.understanding import Understood, squeeze, understand
+from handlers.understanding import Understood, understand
 from members.errors import MemberError
 from members.people import Person
 
-NUMBERISH = re.compile(r"^\+?\d{7,15}$")
+NUMBERISH = re.compile(r"\+?[\d\s().-]{7,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,22 @@ def plan(inbound: Inbound, person: Person, flow: str | None) -> Plan:
     if inbound.is_event:
         if inbound.event.lower() != "click":
             return Plan(None, Understood("event"))
-        key = inbound.event_key
-        said = Understood(key) if key in ROUTES and not key.startswith("staff_") else _understood(key, person, flow)
-        return Plan(ROUTES[said.intent], said)
-    text = inbound.text if inbound.kind in ("text", "voice") else ""
-    if not text.strip():
-        return Plan(ROUTES["not_text" if inbound.kind != "text" else "unknown"], Understood("unknown", 0.0))
-    said = _understood(text, person, flow)
+        said = _clicked(inbound.event_key, person, flow)
+    elif inbound.kind == "text":
+        said = _understood(inbound.text, person, flow)
+    elif inbound.kind == "voice":
+        said = _understood(inbound.text, person, flow) if inbound.text.strip() else Understood("voice_unclear")
+    else:
+        said = Understood("not_text")
     return Plan(ROUTES[said.intent], said)
+
+
+def _clicked(key: str, person: Person, flow: str | None) -> Understood:
+    """Return what a menu entry means: its key is the name of an intent, or a phrase that might have been typed."""
+    route = ROUTES.get(key)
+    if route is not None and route.clickable and (person.staff is not None or not key.startswith("staff_")):
+        return Understood(key)
+    return _understood(key, person, flow)
 
 
 def _understood(text: str, person: Person, flow: str | None) -> Understood:
@@ -48,24 +58,24 @@ def _understood(text: str, person: Person, flow: str | None) -> Understood:
     said = understand(
         text, staff=person.staff is not None, expecting_code=flow == Flow.ASK_CODE, expecting_phone=asking
     )
-    expected = asking or (person.member is None and len(squeeze(text)) == 11)
-    if said.intent == "unknown" and expected and NUMBERISH.match(squeeze(text)):
-        return Understood("bad_phone")
-    if said.intent == "unknown" and re.fullmatch(r"\d{4,8}", squeeze(text)) and (flow == Flow.ASK_CODE):
-        return Understood("verify_code", slots={"code": squeeze(text)})
+    expected = asking or flow == Flow.ASK_CODE or person.member is None
+    if said.intent == "unknown" and expected and NUMBERISH.fullmatch(normalise(text)):
+        return Understood("bad_phone", SURE)
     return said
 
 
 def answer(inbound: Inbound, ctx: Context, chosen: Plan) -> Reply:
     """Run what was chosen; a refusal raises MemberError, the caller rolls back and says it."""
-    if chosen.route is None:
+    route, said = chosen.route, chosen.said
+    if route is None:
         return EVENTS.get(inbound.event.lower(), events.silent)(inbound, ctx)
-    if chosen.route.members_only and ctx.person.member is None:
+    if route.members_only and ctx.person.member is None:
         return Reply(ctx.copy.text("need_bind"))
-    return chosen.route.handler(inbound, ctx, chosen.said)
+    if route.exact and said.confidence < SURE:
+        return Reply(ctx.copy.text(f"ask_{route.intent}"))
+    return route.handler(inbound, ctx, said)
 
 
 def refusal(ctx: Context, error: MemberError) -> Reply:
     """Say a refusal in the member's words."""
-    facts = {"minutes": ctx.rules.binding.lock_minutes} | error.facts
-    return Reply(ctx.copy.text(error.code, **facts))
+    return Reply(ctx.copy.text(error.code, **error.facts))

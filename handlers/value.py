@@ -1,7 +1,7 @@
 """Points, balance and coupons of the member who asks: read-only."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from handlers.context import Context, Reply
 from handlers.copy import yuan
@@ -9,17 +9,20 @@ from handlers.inbound import Inbound
 from handlers.understanding import Understood
 from members import coupons as books
 from members import ledger
+from members.clock import business_date
 
 SHOWN = 5
 LINES = 8
+URGENT_DAYS = 7
+REASON_CHARS = 16
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """Tell the points, what expires next, and the gap to the next reward."""
+    """Tell the points, what expires next, the gap to the next reward, and how points are earned."""
     loyalty = ctx.rules.loyalty
-    owned = ledger.balances(ctx.connection, ctx.member.id)["points"]
+    owned, expiring = good_points(ctx, ctx.member.id)
     parts = [ctx.copy.text("points", points=f"{owned:,}")]
-    expiring = ledger.next_expiry(ctx.connection, ctx.member.id, ctx.now)
     if expiring is not None:
         parts.append(ctx.copy.text("points_expiry", amount=f"{expiring[1]:,}", date=last_day(ctx, expiring[0])))
     if loyalty.reward is not None:
@@ -30,7 +33,22 @@ def points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
             if gap > 0
             else ctx.copy.text("points_reward_ready", reward=title, cost=f"{loyalty.reward.points:,}")
         )
+    if loyalty.earn.points_per_yuan:
+        parts.append(ctx.copy.text("points_rule", rate=loyalty.earn.points_per_yuan))
     return Reply("\n".join(parts))
+
+
+def good_points(ctx: Context, member: int) -> tuple[int, tuple[datetime, int] | None]:
+    """Return the points that have not expired, and (when, how many) expire next.
+
+    A lot that has run out counts no more, although the nightly job has not booked its end yet.
+    """
+    owned = ledger.balances(ctx.connection, member)["points"]
+    expiring = ledger.next_expiry(ctx.connection, member, _BEGINNING)
+    while expiring is not None and expiring[0] <= ctx.now:
+        owned -= expiring[1]
+        expiring = ledger.next_expiry(ctx.connection, member, expiring[0])
+    return owned, expiring
 
 
 def last_day(ctx: Context, instant: datetime) -> str:
@@ -40,7 +58,9 @@ def last_day(ctx: Context, instant: datetime) -> str:
 
 def points_history(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """List the newest movements of points."""
-    return _history(ctx, ("points",), "history_points", lambda amount: f"{amount:,}")
+    lines = ledger.history(ctx.connection, ctx.member.id, ("points",), LINES)
+    shown = [_line(ctx, line, "", f"{abs(line.amount):,}", f"{line.balance_after:,}") for line in lines]
+    return _history(ctx, "history_points", shown)
 
 
 def balance(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
@@ -54,37 +74,55 @@ def balance(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
 
 
 def balance_history(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """List the newest movements of principal and gift balance."""
-    return _history(ctx, ("principal", "gift"), "history_balance", yuan)
+    """List the newest movements of principal and gift balance, each named, with its own balance after."""
+    found: list[tuple[Any, str]] = []
+    for kind in ("principal", "gift"):
+        lines = ledger.history(ctx.connection, ctx.member.id, (kind,), LINES)
+        found += [(line, ctx.copy.text(f"account_{kind}")) for line in lines]
+    found.sort(key=lambda pair: pair[0].at, reverse=True)
+    shown = [_line(ctx, line, name, yuan(abs(line.amount)), yuan(line.balance_after)) for line, name in found[:LINES]]
+    return _history(ctx, "history_balance", shown)
+
+
+def _line(ctx: Context, line: Any, account: str, amount: str, after: str) -> str:
+    facts = {"date": ctx.copy.short_day(line.at), "sign": "+" if line.amount > 0 else "-", "after": after}
+    return ctx.copy.text("history_line", account=account, amount=amount, reason=line.reason[:REASON_CHARS], **facts)
+
+
+def _history(ctx: Context, head: str, lines: list[str]) -> Reply:
+    return Reply("\n".join([ctx.copy.text(head), *lines]) if lines else ctx.copy.text("history_none"))
 
 
 def coupons(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """List what is usable now, expiring first, with code and how to use it."""
-    found = books.usable(ctx.connection, ctx.member.id, ctx.now)
+    found = books.usable(ctx.connection, ctx.member.id, ctx.now, many=SHOWN + 1)
     if not found:
         return Reply(ctx.copy.text("coupons_none"))
-    parts = [ctx.copy.text("coupons", count=len(found))]
-    for number, coupon in enumerate(found[:SHOWN], 1):
-        days = (coupon.expires_at - ctx.now).days
-        left = ctx.copy.text("coupon_today") if days == 0 else ctx.copy.text("coupon_left", days=days)
+    count = len(found) if len(found) <= SHOWN else books.count_usable(ctx.connection, ctx.member.id, ctx.now)
+    ways = [_way(ctx, coupon) for coupon in found[:SHOWN]]
+    same = len(set(ways)) == 1
+    parts = [ctx.copy.text("coupons", count=f"{count:,}")]
+    for number, (coupon, way) in enumerate(zip(found[:SHOWN], ways, strict=True), 1):
         parts.append(
             ctx.copy.text(
                 "coupon_line", no=number, title=coupon.title, code=books.spell(coupon.code),
-                until=last_day(ctx, coupon.expires_at), left=left if days <= 7 else "",
+                until=last_day(ctx, coupon.expires_at), left=_left(ctx, coupon.expires_at),
             )
         )  # fmt: skip
-    if len(found) > SHOWN:
-        parts.append(ctx.copy.text("coupons_more", count=len(found) - SHOWN))
-    parts.append(ctx.copy.text("coupons_how", how=found[0].rule.get("how") or "结账时出示券码"))
+        parts += [] if same else [ctx.copy.text("coupon_how", how=way)]
+    if count > SHOWN:
+        parts.append(ctx.copy.text("coupons_more", count=f"{count - SHOWN:,}"))
+    parts += [ctx.copy.text("coupons_how", how=ways[0])] if same else []
     return Reply("\n".join(parts))
 
 
-def _history(ctx: Context, kinds: Sequence[str], head: str, show: Callable[[int], str]) -> Reply:
-    lines = ledger.history(ctx.connection, ctx.member.id, kinds, LINES)
-    if not lines:
-        return Reply(ctx.copy.text("history_none"))
-    parts = [ctx.copy.text(head)]
-    for at, _, reason, amount, after in lines:
-        facts = {"date": ctx.copy.short_day(at), "sign": "+" if amount > 0 else "-", "amount": show(abs(amount))}
-        parts.append(ctx.copy.text("history_line", reason=reason, after=show(after), **facts))
-    return Reply("\n".join(parts))
+def _way(ctx: Context, coupon: Any) -> str:
+    return (coupon.rule.get("how") or ctx.copy.text("how_to_use")).rstrip("。.")
+
+
+def _left(ctx: Context, expires_at: datetime) -> str:
+    zone = ctx.rules.shop.zone
+    days = (business_date(expires_at - timedelta(seconds=1), zone) - business_date(ctx.now, zone)).days
+    if days > URGENT_DAYS:
+        return ""
+    return ctx.copy.text("coupon_left", days=days) if days > 0 else ctx.copy.text("coupon_today")

@@ -1,8 +1,8 @@
 """Who is who: members, the ways they are known, and what binding and unbinding do to them.
 
-Decisions (documented in docs/architecture.md): one phone belongs to one member; a member may speak from several
-openids (up to `openids_per_member`), each bound by its own SMS proof, the others are told; nothing is ever deleted,
-an identity only ends.
+Decisions (docs/identity.md): one phone belongs to one member; a member may speak from several openids (up to
+`openids_per_member`), each bound by its own SMS proof; nothing is ever deleted, an identity only ends. Whatever counts
+or replaces a member's identities locks the member first, so that two conversations can't both be the last allowed one.
 """
 
 import secrets
@@ -11,11 +11,10 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from members.errors import MemberError
-from members.tables import Account, Follower, Identity, Member, Order, table
+from members.tables import Identity, Member, Order, table
 from members.vault import Vault
 
-members, identities, followers, orders = table(Member), table(Identity), table(Follower), table(Order)
-accounts = table(Account)
+members, identities, orders = table(Member), table(Identity), table(Order)
 
 _ACTIVE = (
     select(identities.c.member_id)
@@ -32,6 +31,7 @@ _OF_MEMBER = (
     .where(identities.c.member_id == bindparam("member"), identities.c.ended_at.is_(None))
     .order_by(identities.c.id)
 )
+_LOCK = select(members.c.id).where(members.c.id == bindparam("member")).with_for_update()
 _END = update(identities).where(identities.c.id == bindparam("identity"), identities.c.ended_at.is_(None))
 
 
@@ -120,7 +120,9 @@ def bind(
 ) -> tuple[int, bool]:
     """Bind a proven phone to an openid; return (member, taken_over): the offline member is taken over, else made.
 
-    MemberError('already_bound') when the openid speaks for another phone, ('too_many_openids') past the limit.
+    MemberError('already_bound') when the openid speaks for another phone, ('too_many_openids') past the limit. Of two
+    openids that prove the same new phone at once, the unique index lets one make the member (IntegrityError for the
+    other, which tries again and finds it).
     """
     index = vault.blind_index("phone", phone)
     member = find(connection, "phone", index)
@@ -134,11 +136,20 @@ def bind(
         member, key = create(connection, vault, tier=tier, now=now)
         sealed = vault.seal(key, "phone", phone)
         add(connection, member, "phone", "", index, source="otp", sealed=sealed, now=now)
-    elif len(openids_of(connection, member, app)) >= most_openids:
-        raise MemberError("too_many_openids", most=most_openids)
+    else:
+        lock(connection, member)
+        if find(connection, "phone", index) != member:
+            raise MemberError("busy")
+        if len(openids_of(connection, member, app)) >= most_openids:
+            raise MemberError("too_many_openids", most=most_openids)
     add(connection, member, "openid", app, openid, source="otp", now=now)
     adopt_orders(connection, member, index)
     return member, known
+
+
+def lock(connection: Connection, member: int) -> None:
+    """Hold the member until the transaction ends (SQLite has a single writer anyway)."""
+    connection.execute(_LOCK, {"member": member})
 
 
 def adopt_orders(connection: Connection, member: int, buyer: str) -> int:
@@ -156,7 +167,11 @@ def unbind(connection: Connection, *, openid: str, app: str, by: str, now: datet
 
 
 def change_phone(connection: Connection, vault: Vault, member: int, phone: str, *, by: str, now: datetime) -> None:
-    """Replace the member's phone by a proven one; MemberError('phone_taken') when another member has it."""
+    """Replace the member's phone by a proven one; MemberError('phone_taken') when another member has it.
+
+    Orders that an unknown buyer of the new phone made become the member's, as they do at binding.
+    """
+    lock(connection, member)
     index = vault.blind_index("phone", phone)
     owner = find(connection, "phone", index)
     if owner == member:
@@ -168,6 +183,7 @@ def change_phone(connection: Connection, vault: Vault, member: int, phone: str, 
             connection.execute(_END.values(ended_at=now, ended_by=by), {"identity": row.id})
     sealed = vault.seal(vault.member_key(connection, member), "phone", phone)
     add(connection, member, "phone", "", index, source="otp", sealed=sealed, now=now)
+    adopt_orders(connection, member, index)
 
 
 def count(connection: Connection) -> int:

@@ -6,12 +6,21 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from members.prepared import Prepared, among
 from members.tables import Inbox, table
 
 _inbox = table(Inbox)
-_ADMIT = upsert(_inbox).on_conflict_do_nothing(index_elements=[_inbox.c.key]).returning(_inbox.c.key)
-_REPLIES = select(_inbox.c.key, _inbox.c.reply).where(_inbox.c.key.in_(bindparam("keys", expanding=True)))
-_STORE = (
+_ADMIT = Prepared(
+    upsert(_inbox)
+    .values(
+        key=bindparam("key"), openid=bindparam("openid"), kind=bindparam("kind"), received_at=bindparam("received_at"),
+        reply=None, incident="",
+    )
+    .on_conflict_do_nothing(index_elements=[_inbox.c.key])
+    .returning(_inbox.c.key)
+)  # fmt: skip
+_REPLIES = Prepared(select(_inbox.c.key, _inbox.c.reply).where(among(_inbox.c.key, "keys")))
+_STORE = Prepared(
     update(_inbox)
     .where(_inbox.c.key == bindparam("which"))
     .values(reply=bindparam("answer"), incident=bindparam("trouble"))
@@ -24,19 +33,18 @@ def admit(connection: Connection, rows: Sequence[Mapping[str, object]]) -> set[s
     Sorted by key, so that two processes admitting overlapping batches wait for each other in one order.
     """
     ordered = sorted(rows, key=lambda row: str(row["key"]))
-    full = [{**row, "reply": None, "incident": ""} for row in ordered]
-    return set(connection.execute(_ADMIT, full).scalars())
+    return {key for (key,) in _ADMIT.rows_together(connection, ordered)}
 
 
 def replies(connection: Connection, keys: Sequence[str]) -> dict[str, str | None]:
     """Return the stored reply of each known key."""
-    return {row.key: row.reply for row in connection.execute(_REPLIES, {"keys": list(keys)})}
+    return dict(_REPLIES.rows(connection, {"keys": keys}))
 
 
 def store(connection: Connection, answers: Sequence[tuple[str, str, str]]) -> None:
     """Store (key, reply, incident) of messages just handled."""
     if answers:
-        connection.execute(_STORE, [{"which": k, "answer": r, "trouble": i} for k, r, i in answers])
+        _STORE.many(connection, [{"which": k, "answer": r, "trouble": i} for k, r, i in answers])
 
 
 def forget_before(connection: Connection, moment: datetime) -> int:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from members.errors import MemberError
+from members.prepared import Prepared
 from members.tables import Account, Entry, LotUse, Member, Movement, PointLot, table
 
 GENESIS = bytes(32)
@@ -49,16 +50,21 @@ _TAKE_LOT = (
     .where(lots.c.id == bindparam("lot"), lots.c.remaining >= bindparam("take"))
     .values(remaining=lots.c.remaining - bindparam("take"))
 )
-_BALANCES = select(accounts.c.kind, accounts.c.balance).where(accounts.c.member_id == bindparam("member"))
+_BALANCES = Prepared(select(accounts.c.kind, accounts.c.balance).where(accounts.c.member_id == bindparam("member")))
 _EXPIRED_LOTS = (
     select(lots.c.member_id, func.sum(lots.c.remaining).label("points"))
     .where(lots.c.remaining > 0, lots.c.expires_at <= bindparam("moment"))
     .group_by(lots.c.member_id)
     .order_by(lots.c.member_id)
 )
-_EXPIRING = (
+# a bound 0 would make SQLite plan anew at every call, to see whether the partial index serves
+_EXPIRING = Prepared(
     select(lots.c.expires_at, func.sum(lots.c.remaining).label("points"))
-    .where(lots.c.member_id == bindparam("member"), lots.c.remaining > 0, lots.c.expires_at > bindparam("moment"))
+    .where(
+        lots.c.member_id == bindparam("member"),
+        lots.c.remaining > literal_column("0"),
+        lots.c.expires_at > bindparam("moment"),
+    )
     .group_by(lots.c.expires_at)
     .order_by(lots.c.expires_at)
     .limit(1)
@@ -234,14 +240,15 @@ def system_account(connection: Connection, kind: str) -> int:
 def balances(connection: Connection, member: int) -> dict[str, int]:
     """Return {account kind: balance} of a member, zero for what was never moved."""
     found = dict.fromkeys(MEMBER_KINDS, 0)
-    found.update((row.kind, row.balance) for row in connection.execute(_BALANCES, {"member": member}))
+    found.update(dict(_BALANCES.rows(connection, {"member": member})))
     return found
 
 
 def next_expiry(connection: Connection, member: int, now: datetime) -> tuple[datetime, int] | None:
     """Return when the member's next points expire, and how many."""
-    row = connection.execute(_EXPIRING, {"member": member, "moment": now}).one_or_none()
-    return None if row is None else (row.expires_at, int(row.points))
+    for expires_at, amount in _EXPIRING.rows(connection, {"member": member, "moment": now}):
+        return expires_at, int(amount)
+    return None
 
 
 def history(connection: Connection, member: int, kinds: Sequence[str], many: int = 10) -> list[Any]:

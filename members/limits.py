@@ -1,7 +1,7 @@
 """Counters per key and period, raised by one conditional upsert: never read, decide, write.
 
-PostgreSQL's insert construct compiles to the same ON CONFLICT text on SQLite, so one statement serves both. Cool-downs and
-blocks live in the same table under one eternal period; their count is a second of the Unix clock.
+PostgreSQL's insert construct compiles to the same ON CONFLICT text on SQLite, so one statement serves both. Cool-downs
+and blocks live in the same table under one eternal period; their count is a second of the Unix clock.
 """
 
 from dataclasses import dataclass

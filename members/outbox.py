@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, case, func, insert, or_, sele
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.lapsing import lapsed
+from members.prepared import Prepared, among
 from members.tables import Delivery, Outbox, table
 
 REPLY = "next_reply"
@@ -30,12 +31,13 @@ _PENDING_FOR = (
         outbox.c.expires_at > bindparam("moment"),
         outbox.c.kind != "code",
         or_(
-            outbox.c.member_id.in_(bindparam("of_members", expanding=True)),
-            outbox.c.openid.in_(bindparam("of_openids", expanding=True)),
+            among(outbox.c.member_id, "of_members"),
+            among(outbox.c.openid, "of_openids"),
         ),
     )
     .order_by(outbox.c.id)
 )  # fmt: skip
+_ANYTHING_PENDING = Prepared(_PENDING_FOR.with_only_columns(outbox.c.id))
 _FREE = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= bindparam("moment"))
 _DUE = (
     select(outbox)
@@ -142,9 +144,9 @@ def waiting(connection: Connection, members: Sequence[int], openids: Sequence[st
     for delivery, because their message opened one.
     """
     bound = {"of_members": list(members), "of_openids": list(openids), "moment": now}
-    found = connection.execute(_PENDING_FOR, bound).all()
-    if not found:
+    if not _ANYTHING_PENDING.rows(connection, bound):
         return []
+    found = connection.execute(_PENDING_FOR, bound).all()
     wanted: list[Any] = []
     for row in found:
         if note := lapsed(connection, row, now):

@@ -8,14 +8,15 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.conversations import Stand
+from members.prepared import Prepared, among
 from members.tables import Conversation, Follower, Identity, Member, Staff, table
 
 followers, identities, members = table(Follower), table(Identity), table(Member)
 staff, conversations = table(Staff), table(Conversation)
 
-_LOAD = (
+_LOAD = Prepared(
     select(
-        followers.c.openid, followers.c.followed, members.c.id, members.c.tier, members.c.personalised,
+        followers.c.openid, members.c.id, members.c.tier, members.c.personalised,
         staff.c.id.label("staff_id"), staff.c.role, staff.c.store_id, staff.c.name,
         conversations.c.state.label("talk"), conversations.c.data, conversations.c.sealed, conversations.c.expires_at,
     )
@@ -31,11 +32,11 @@ _LOAD = (
         .outerjoin(staff, and_(staff.c.openid == followers.c.openid, staff.c.active))
         .outerjoin(conversations, conversations.c.openid == followers.c.openid)
     )
-    .where(followers.c.openid.in_(bindparam("openids", expanding=True)))
+    .where(among(followers.c.openid, "openids"))
 )  # fmt: skip
 
 
-def _touch(window: str) -> object:
+def _touch(window: str) -> Prepared:
     other = {"message": "action", "action": "message"}[window]
     statement = upsert(followers).values(
         openid=bindparam("who"),
@@ -47,7 +48,7 @@ def _touch(window: str) -> object:
         **{f"{window}_at": bindparam("moment"), f"{window}_used": 0, f"{other}_at": None, f"{other}_used": 0},
     )
     changed = {f"{window}_at": statement.excluded[f"{window}_at"], f"{window}_used": 0, "followed": True}
-    return statement.on_conflict_do_update(index_elements=[followers.c.openid], set_=changed)
+    return Prepared(statement.on_conflict_do_update(index_elements=[followers.c.openid], set_=changed))
 
 
 _TOUCH = {window: _touch(window) for window in ("message", "action")}
@@ -92,11 +93,12 @@ class Person:
 def load(connection: Connection, openids: Sequence[str], app: str) -> dict[str, Person]:
     """Return the persons behind these openids; a person never seen is missing."""
     found = {}
-    for row in connection.execute(_LOAD, {"openids": list(openids), "app": app}):
-        member = None if row.id is None else MemberView(row.id, row.tier, row.personalised)
-        helper = None if row.staff_id is None else StaffView(row.staff_id, row.name, row.role, row.store_id)
-        stand = None if row.talk is None else Stand(row.talk, row.data or {}, row.sealed, row.expires_at)
-        found[row.openid] = Person(row.openid, member, helper, stand)
+    for openid, *row in _LOAD.rows(connection, {"openids": openids, "app": app}):
+        number, tier, personalised, staff_id, role, store, name, talk, data, sealed, expires_at = row
+        member = None if number is None else MemberView(number, tier, personalised)
+        helper = None if staff_id is None else StaffView(staff_id, name, role, store)
+        stand = None if talk is None else Stand(talk, data or {}, sealed, expires_at)
+        found[openid] = Person(openid, member, helper, stand)
     return found
 
 
@@ -104,7 +106,7 @@ def touch(connection: Connection, openids: Iterable[str], window: str, now: date
     """Open the 48-hour window ('message') or the 1-minute window ('action') anew, with its count at zero."""
     rows = [{"who": openid, "moment": now} for openid in sorted(set(openids))]
     if rows:
-        connection.execute(_TOUCH[window], rows)  # type: ignore[call-overload]
+        _TOUCH[window].many(connection, rows)
 
 
 def follow(connection: Connection, openid: str, now: datetime) -> None:

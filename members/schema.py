@@ -8,13 +8,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import members.tables  # noqa: F401  the models register themselves
 from members.db import Database
 
 METADATA = SQLModel.metadata
+# of workers that start together one upgrades; the others wait, then find nothing to do (the key is any number of ours)
+_ALONE = text("SELECT pg_advisory_xact_lock(7301002)")
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -29,6 +31,8 @@ def upgrade(database: Database) -> None:
     if current(database) == head():
         return
     with database.transaction() as connection:
+        if not database.sqlite:
+            connection.execute(_ALONE)
         command.upgrade(_config(connection), "head")
 
 

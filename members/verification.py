@@ -136,10 +136,12 @@ def check(
         return Checked("expired")
     tries = connection.execute(_TRY, {"code": row.id, "most": rules.wrong_tries}).scalar_one_or_none()
     right = hmac.compare_digest(_hash(vault, row.salt, code), row.code_hash)
-    if tries is not None and right and _close(connection, row.id, "used"):
+    if tries is None:  # the same person was faster in another process
+        return Checked("none")
+    if right and _close(connection, row.id, "used"):
         limits.warm_up(connection, _cooling(openid))
         return Checked("right", vault.unseal_system("phone", row.sealed), row.purpose)
-    if tries is None or tries >= rules.wrong_tries:
+    if tries >= rules.wrong_tries:
         _close(connection, row.id, "locked")
         for key in _locks(openid, row.phone_index):
             limits.block(connection, key, now + timedelta(minutes=rules.lock_minutes))

@@ -1,63 +1,75 @@
 """Issue and redeem coupons at the counter; the member is told of both."""
 
+import re
 from collections.abc import Mapping
-from datetime import timedelta
 
+from handlers import notices
 from handlers.context import Context, Reply
+from handlers.grammar import SURE
 from handlers.inbound import Inbound
-from handlers.understanding import PHONE, Understood, normalise, squeeze
+from handlers.reading import normalise, squeeze
+from handlers.staff.grammar import ANY_COUPON, COUPON_AFTER
+from handlers.understanding import Understood
 from handlers.value import last_day
-from members import audit, coupons, identity, limits, outbox, shops
+from members import audit, coupons, identity, limits, shops
 from members.errors import MemberError
 from members.rules import CouponRule
 from members.vault import mask_phone, normalise_phone
 
-SHIFT = timedelta(days=1)
-NOTICE_DAYS = 7
+NAME_CHARS = 20
+PART_CHARS = 2
 
 
 def issue(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Issue one coupon: 发券 手机号 券名. MemberError when the member, the template or a limit refuses."""
-    name = PHONE.sub("", said.slots.get("rest", "")).strip()
+    refuse_problem(said)
+    name = said.slots.get("name", "")
     if "phone" not in said.slots or not name:
         return Reply(ctx.copy.text("staff_issue_how", choices=_choices(ctx.rules.coupons)))
+    code = find_template(ctx.rules.coupons, name)
     member = find_member(ctx, said.slots["phone"])
     _not_oneself(ctx, member)
-    code = find_template(ctx, name)
-    rule = ctx.rules.coupons[code]
-    allowed = ctx.rules.staff.limits.get(ctx.staff.role)  # type: ignore[call-overload]
-    if allowed is not None:
-        most = allowed.coupons_per_shift
-        try:
-            limits.take(
-                ctx.connection, f"staff:{ctx.staff.id}:coupons", SHIFT, most, now=ctx.now, refusal="staff_limit"
-            )
-        except MemberError as refusal:
-            raise MemberError("staff_limit", most=most) from refusal
+    _within_shift(ctx)
     issued = coupons.issue(
-        ctx.connection, code, rule, member, key=f"staff:{ctx.message_key}", by=ctx.actor,
-        reason=f"{ctx.staff.name}在门店赠送", zone=ctx.rules.shop.zone, now=ctx.now,
+        ctx.connection, code, ctx.rules.coupons[code], member, key=f"staff:{ctx.message_key}", by=ctx.actor,
+        reason=ctx.copy.text("reason_staff_issue", name=ctx.staff.name), zone=ctx.rules.shop.zone, now=ctx.now,
     )  # fmt: skip
-    spelled, until = coupons.spell(issued.code), last_day(ctx, issued.expires_at)
     audit.write(ctx.connection, ctx.actor, "coupon.issue", member, {"coupon": issued.id, "template": code}, now=ctx.now)
-    tell(ctx, member, "notice_coupon", title=issued.title, code=spelled, until=until)
-    return Reply(
-        ctx.copy.text("staff_issued", title=issued.title, phone=_phone(ctx, member), code=spelled, until=until)
-    )
+    told = {"title": issued.title, "code": coupons.spell(issued.code), "until": last_day(ctx, issued.expires_at)}
+    notices.tell(ctx, member, "notice_coupon", told)
+    return Reply(ctx.copy.text("staff_issued", phone=_phone(ctx, member), **told))
+
+
+def _within_shift(ctx: Context) -> None:
+    """Count one coupon of this person's shift (a business day); MemberError('staff_limit') past the role's limit."""
+    allowed = {str(role): limit for role, limit in ctx.rules.staff.limits.items()}.get(ctx.staff.role)
+    if allowed is None:
+        return
+    shift = limits.business_day(ctx.now, ctx.rules.shop.zone, ctx.rules.shop.day_start)
+    key = f"staff:{ctx.staff.id}:coupons"
+    limits.take(ctx.connection, key, shift, allowed.coupons_per_shift, refusal="staff_limit")
 
 
 def redeem(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """Redeem a coupon once: 核销 券码."""
-    code = said.slots.get("rest", "").upper()
-    if not squeeze(code):
+    """Redeem a coupon once: 核销 券码. A code alone is asked about: a slip of the finger must not use up a coupon."""
+    code = re.sub(r"[\W_]", "", said.slots.get("code", "")).upper()
+    if not code:
         return Reply(ctx.copy.text("staff_redeem_how"))
+    if said.confidence < SURE:
+        return Reply(ctx.copy.text("staff_redeem_ask", code=coupons.spell(code)))
     done = coupons.redeem(ctx.connection, code, by=ctx.actor, store=ctx.staff.store, now=ctx.now)
     _not_oneself(ctx, done.member)
     audit.write(ctx.connection, ctx.actor, "coupon.redeem", done.member, {"coupon": done.id}, now=ctx.now)
-    store = shops.name_of(ctx.connection, ctx.staff.store) or "门店"
-    tell(ctx, done.member, "notice_redeemed", title=done.title, store=store)
+    store = shops.name_of(ctx.connection, ctx.staff.store) or ctx.copy.text("some_store")
+    notices.tell(ctx, done.member, "notice_redeemed", {"title": done.title, "store": store})
     spelled = coupons.spell(coupons.normalise_code(code))
     return Reply(ctx.copy.text("staff_redeemed", title=done.title, code=spelled, phone=_phone(ctx, done.member)))
+
+
+def refuse_problem(said: Understood) -> None:
+    """Raise what is wrong with the command as it was typed (MemberError)."""
+    if problem := said.slots.get("problem"):
+        raise MemberError(problem)
 
 
 def find_member(ctx: Context, phone: str) -> int:
@@ -68,31 +80,22 @@ def find_member(ctx: Context, phone: str) -> int:
     return found
 
 
-def find_template(ctx: Context, name: str) -> str:
-    """Return the code of the template meant by a code, a title, or part of exactly one title."""
-    wanted = squeeze(name)
-    rules = {code: rule for code, rule in ctx.rules.coupons.items() if "{" not in rule.title}
-    for code, rule in rules.items():
-        if wanted in (squeeze(code), squeeze(rule.title)) or normalise(name) == normalise(code):
-            return code
-    partly = [code for code, rule in rules.items() if wanted and wanted in squeeze(rule.title)]
-    if len(partly) == 1:
-        return partly[0]
-    if partly:
-        raise MemberError("template_which", choices=_choices({code: rules[code] for code in partly}))
-    raise MemberError("template_unknown", name=name[:20], choices=_choices(rules))
-
-
-def tell(ctx: Context, member: int, text: str, **facts: object) -> None:
-    """Put a notice of something just done for the member in the outbox, to every openid that speaks for them."""
-    for openid in identity.openids_of(ctx.connection, member, ctx.app):
-        message = outbox.Message(
-            key=f"{text}:{ctx.message_key}:{openid[-8:]}", kind="notice", topic=text, openid=openid,
-            channels=("service", "template", "next_reply"), content={"text": ctx.copy.text(text, **facts)},
-            reason="店员操作通知", not_before=ctx.now, expires_at=ctx.now + timedelta(days=NOTICE_DAYS),
-        )  # fmt: skip
-        outbox.put(ctx.connection, message, now=ctx.now)
-        ctx.wake.append("notice")
+def find_template(templates: Mapping[str, CouponRule], name: str) -> str:
+    """Return the code of the template meant by a code, a title, part of one title, or words with one title in them."""
+    rules = {code: rule for code, rule in templates.items() if "{" not in rule.title}
+    if ANY_COUPON.fullmatch(squeeze(name)):
+        raise MemberError("template_which", choices=_choices(rules))
+    titles = {code: squeeze(rule.title) for code, rule in rules.items()}
+    for wanted in dict.fromkeys((squeeze(name), COUPON_AFTER.sub("", squeeze(name)))):
+        exact = [code for code, title in titles.items() if wanted in (title, squeeze(code)) or normalise(name) == code]
+        partly = [code for code, title in titles.items() if len(wanted) >= PART_CHARS and wanted in title]
+        within = [code for code, title in titles.items() if title in wanted]
+        for found in (exact, partly, within):
+            if len(found) == 1:
+                return found[0]
+        if partly:
+            raise MemberError("template_which", choices=_choices({code: rules[code] for code in partly}))
+    raise MemberError("template_unknown", name=name[:NAME_CHARS], choices=_choices(rules))
 
 
 def _not_oneself(ctx: Context, member: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.envelope import BadSignature, Envelope, Opened, decode_aes_key
@@ -24,6 +24,7 @@ MESSAGE = (
     "<xml><ToUserName>gh</ToUserName><FromUserName>o</FromUserName><CreateTime>1</CreateTime>"
     "<MsgType>text</MsgType><Content>积分</Content><MsgId>7</MsgId></xml>"
 )
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 XML_TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=200)
 
 
@@ -40,6 +41,7 @@ def aes(key: bytes, plain: bytes) -> str:
     return base64.b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
 
 
+@PATIENT
 @given(XML_TEXT)
 @example("x" * 65)
 def test_what_we_seal_opens_with_another_implementation(text: str) -> None:
@@ -51,6 +53,7 @@ def test_what_we_seal_opens_with_another_implementation(text: str) -> None:
     assert len(base64.b64decode(answer["Encrypt"])) % 32 == 0, "PKCS#7 with block 32"
 
 
+@PATIENT
 @given(XML_TEXT, st.sampled_from([NEW, OLD]))
 def test_what_another_implementation_seals_we_open(text: str, keys: Keys) -> None:
     spoken = re.sub("[&<>\ufffe\uffff]", "", text)
@@ -103,6 +106,7 @@ def test_the_plain_signature_is_not_needed_beside_msg_signature() -> None:
     assert ENVELOPE.open(query, body).root["MsgId"] == "7"
 
 
+@PATIENT
 @given(st.one_of(st.binary(max_size=200).map(lambda b: base64.b64encode(b).decode()), XML_TEXT))
 @example("")
 @example("A")
@@ -124,6 +128,7 @@ def test_a_lying_frame_is_malformed(length: bytes, padding: bytes) -> None:
         ENVELOPE.open(query, body)
 
 
+@PATIENT
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_a_flipped_byte_never_becomes_another_error(place: int, flip: int) -> None:
     cipher = bytearray(base64.b64decode(encrypt(NEW, MESSAGE)))
@@ -160,6 +165,7 @@ NAMES = ["ToUserName", "FromUserName", "CreateTime", "MsgType", "Event", "EventK
 VALID = {"ToUserName": "gh", "FromUserName": "o", "CreateTime": "1", "MsgType": "text", "Content": "x", "MsgId": "1"}
 
 
+@PATIENT
 @given(st.dictionaries(st.sampled_from([*NAMES, "OpenID", "Recognition", "ScanCodeInfo"]), SHAPES, max_size=4))
 def test_a_body_of_any_shape_is_a_message_or_malformed(changes: dict[str, Any]) -> None:
     with contextlib.suppress(BadCallback):
@@ -169,6 +175,7 @@ def test_a_body_of_any_shape_is_a_message_or_malformed(changes: dict[str, Any]) 
         assert found.to and found.openid and found.kind and 0 <= found.created < 10**12
 
 
+@PATIENT
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=100).map(lambda t: f"<xml>{t}</xml>".encode())))
 def test_any_bytes_are_a_mapping_or_malformed(body: bytes) -> None:
     with contextlib.suppress(BadCallback):

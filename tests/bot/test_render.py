@@ -4,12 +4,13 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import xmltodict
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.render import TEXT_BYTES, clean, cut, reply_xml
 from handlers.context import Article, Reply
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ANYTHING = st.text(st.characters())
 PIECES = ("]]>", "]", ">", "<![CDATA[", "</Content>", "<MsgType>news</MsgType>", "&amp;", "&#0;", "{", "}", "%s", "\\")
 LINES = ("\r", "\r\n", "\n", "\x85", "\u2028")
@@ -41,6 +42,7 @@ def xml_text(text: str) -> str:
     return kept.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@PATIENT
 @given(st.one_of(ANYTHING, HOSTILE, LONG))
 @example("]]>")
 @example("]]]]>>")
@@ -63,6 +65,7 @@ def test_the_text_parses_back_to_what_was_said(text: str) -> None:
         assert len(shown.encode()) > 2000 - 4, "cut shorter than it had to be"
 
 
+@PATIENT
 @given(st.one_of(ANYTHING, HOSTILE))
 def test_two_parsers_read_the_same(text: str) -> None:
     xml = render("·" + text + "·")
@@ -93,6 +96,7 @@ def test_names_cannot_break_out_either(name: str) -> None:
     assert fields["MsgType"] == "text"
 
 
+@PATIENT
 @given(HOSTILE, HOSTILE)
 def test_articles_parse_back(title: str, description: str) -> None:
     article = Article("t" + title, "d" + description, "https://example.org/?a=1&b=<2>", "https://example.org/'\".png")

@@ -22,10 +22,11 @@ def call(
     portal: BlockingPortal, front: Front, method: str, query: bytes, chunks: Sequence[bytes | None] = (b"",)
 ) -> Answer:
     """Send chunks one by one (None: the client leaves); `read` counts the bytes that were taken."""
-    return portal.call(_call, front, method, query, chunks)
+    return portal.call(send_raw, front, method, query, chunks)
 
 
-async def _call(front: Front, method: str, query: bytes, chunks: Sequence[bytes | None]) -> Answer:
+async def send_raw(front: Front, method: str, query: bytes, chunks: Sequence[bytes | None]) -> Answer:
+    """The same on the event loop."""
     answer, left = Answer(), list(chunks)
 
     async def receive() -> dict[str, object]:

@@ -149,14 +149,14 @@ for number in NUMBERS:
     BROKEN[f"CreateTime {number[:20]}"] = message(head=HEAD.replace("1700000000", number))
 
 
-@pytest.mark.parametrize("name", sorted(BROKEN))
-@pytest.mark.parametrize("mode", ["plain", "aes"])
+SEALABLE = [name for name in sorted(BROKEN) if len(BROKEN[name]) < 40_000]  # the others would be past the cap
+CASES = [*((name, "plain") for name in sorted(BROKEN)), *((name, "aes") for name in SEALABLE)]
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
 def test_a_malformed_body_is_a_400(shop: Shop, name: str, mode: str) -> None:
     before = booked(shop)
-    body = BROKEN[name]
-    if mode == "aes" and len(body) > 40_000:
-        pytest.skip("encrypted it is past the cap")
-    answer = deliver(shop, body, mode)
+    answer = deliver(shop, BROKEN[name], mode)
     assert (answer.status, answer.body) == (400, b"malformed callback")
     assert booked(shop) == before
 

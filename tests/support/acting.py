@@ -1,6 +1,8 @@
 """What scenarios do again and again: become a member, hire a cashier, look into the outbox and the clock's shop."""
 
+import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +14,11 @@ from tests.support.shop import Shop
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 outbox, audit = table(Outbox), table(AuditLog)
+
+
+def empty_books(migrated_sqlite: Path, folder: Path) -> str:
+    """The URL of books on SQLite without a row, for what does not differ between databases."""
+    return f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'empty.db')}"
 
 
 def ask_code(shop: Shop, openid: str, phone: str) -> str:

@@ -1,0 +1,121 @@
+"""The real thing: `memberbot serve` in processes of its own on loopback ports, to be killed, stopped and questioned."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+from bot import config as configuration
+from bot.service import Service, build
+from tests.support.shop import CONFIG, KEYS, merged
+from tests.support.talker import Talker
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_config(folder: Path, url: str, changes: Mapping[str, Any] | None = None) -> Path:
+    """The tests' shop as a config.yaml."""
+    path = folder / "config.yaml"
+    content = merged(merged(CONFIG, {"database": {"url": url}}), changes or {})
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    return path
+
+
+def open_books(path: Path) -> Service:
+    """The same installation in this process: to fill the books and to look into them."""
+    return build(configuration.load(path, {}), path)
+
+
+@dataclass
+class Server:
+    """One `memberbot serve`, perhaps with several workers; `log` is what it wrote on standard error."""
+
+    config: Path
+    workers: int = 1
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+    @property
+    def _log(self) -> Path:
+        return self.config.parent / f"serve-{self.port}.log"
+
+    def start(self, *, wait: bool = True) -> "Server":
+        """Start, and by default wait until it is ready."""
+        command = [sys.executable, "-m", "bot.cli", "serve", "--config", str(self.config), "--no-scheduler"]
+        command += ["--port", str(self.port), "--workers", str(self.workers)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MEMBERBOT", "PYTHONDONT"))}
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=kept, stdout=log, stderr=log, start_new_session=True)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        """Wait for /ready; fails with the log when the process ends instead."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log
+            try:
+                if httpx.get(f"{self.address}/ready", timeout=5, trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.02)
+        raise AssertionError(f"not ready: {self.log}")
+
+    def kill(self) -> None:
+        """kill -9, all of it; nothing gets a chance to say good-bye."""
+        if self.process is not None and self.process.poll() is None:
+            family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
+            for process in family:
+                process.send_signal(signal.SIGKILL)
+            psutil.wait_procs(family[:-1], timeout=PATIENCE)
+        if self.process is not None:
+            self.process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def __enter__(self) -> "Server":
+        return self if self.process is not None else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def talker(openid: str, mode: str = "plain") -> Talker:
+    """Somebody who makes signed requests; sending them is the test's business."""
+    return Talker(openid, KEYS, mode, _nowhere, lambda: int(time.time()))
+
+
+def _nowhere(body: bytes, query: object) -> httpx.Response:
+    raise AssertionError("only makes requests")
