@@ -23,7 +23,7 @@ from members.tables import (
 )  # fmt: skip
 
 ACCOUNTS = {"points": "积分", "principal": "本金", "gift": "赠送金"}
-ACTIONS = {"coupon.issue": "发券", "coupon.redeem": "核销", "member.lookup": "查会员"}
+ACTIONS = {"coupon.issue": "发券", "coupon.redeem": "核销", "member.lookup": "查会员", "identity.bind": "绑定"}
 MOST = 20
 entries, movements, accounts, codes = table(Entry), table(Movement), table(Account), table(Verification)
 coupons, consents, outbox, audit = table(Coupon), table(ConsentEvent), table(Outbox), table(AuditLog)

@@ -77,17 +77,25 @@ class Webhook:
     async def _reply(self, opened: Opened) -> str:
         inbound = inbound_of(opened.root)
         job, future = self._writer.submit(inbound)
+        deadline = asyncio.get_running_loop().call_later(self._deadline, _expire, future)
         try:
-            return await asyncio.wait_for(future, self._deadline)
+            return await future
         except (TimeoutError, ConnectionError):
             committed = self._writer.give_up(job)
             if committed is not None:
                 return committed
+        finally:
+            deadline.cancel()
         await asyncio.to_thread(self._spool.add, inbound)
         if job.settled:  # it was booked while the file was written
             await asyncio.to_thread(self._spool.remove, inbound.key)
         log.warning("answer later", key=inbound.key)
         return ""
+
+
+def _expire(future: "asyncio.Future[str]") -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

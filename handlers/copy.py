@@ -163,15 +163,14 @@ class Copy:
 
     def __init__(self, overrides: Mapping[str, str], *, shop: str, zone: ZoneInfo, service_phone: str = "") -> None:
         self._texts = {**TEXTS, **overrides}
-        self._shop, self._zone, self._service = shop, zone, service_phone
+        self._zone, self._always = zone, {"shop": shop, "service": service_phone}
 
     def text(self, key: str, **facts: object) -> str:
         """Return one text with its facts filled in; instants become local dates and times."""
-        filled = {name: self._show(value) for name, value in facts.items()}
-        return self._texts[key].format_map({"shop": self._shop, "service": self._service} | filled)
-
-    def _show(self, value: object) -> object:
-        return self.moment(value) if isinstance(value, datetime) else value
+        for name, value in facts.items():
+            if isinstance(value, datetime):
+                facts[name] = self.moment(value)
+        return self._texts[key].format_map(self._always | facts)
 
     def moment(self, instant: datetime) -> str:
         """Return an instant as people write it: 2026年3月2日 14:05."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.tables import Consent, ConsentEvent, Member, table
@@ -19,7 +19,7 @@ _PUT = _PUT.on_conflict_do_update(
 _ADD_ONE = upsert(consents)
 _ADD_ONE = _ADD_ONE.on_conflict_do_update(
     index_elements=[consents.c.subject, consents.c.topic],
-    set_={"granted": True, "remaining": consents.c.remaining + 1, "at": _ADD_ONE.excluded.at},
+    set_={"granted": True, "remaining": func.coalesce(consents.c.remaining, 0) + 1, "at": _ADD_ONE.excluded.at},
 )
 _USE_ONE = (
     update(consents)

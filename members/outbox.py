@@ -26,7 +26,7 @@ _PENDING_FOR = (
         outbox.c.campaign, outbox.c.reason, outbox.c.created_at, outbox.c.lease_until,
     )
     .where(
-        outbox.c.state == "pending",
+        (outbox.c.state + "") == "pending",  # or SQLite would go through all that is pending for every message
         outbox.c.not_before <= bindparam("moment"),
         outbox.c.expires_at > bindparam("moment"),
         outbox.c.kind != "code",

@@ -85,7 +85,7 @@ class Prepared:
         return found
 
 
-class among(ColumnElement[bool]):  # noqa: N801  written like and_ and select
+class among(ColumnElement[bool]):
     """The column is in a list bound as one value: the statement stays the same whatever the list's length."""
 
     inherit_cache = True
@@ -93,6 +93,10 @@ class among(ColumnElement[bool]):  # noqa: N801  written like and_ and select
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         self.column, self.listed = column, bindparam(name, type_=_List())
+
+    def self_group(self, against: Any = None) -> "among":
+        """Stay as it is: compared with 1, as booleans are on SQLite, it would use no index."""
+        return self
 
 
 class _List(UserDefinedType[Sequence[Any]]):
@@ -108,7 +112,7 @@ class _List(UserDefinedType[Sequence[Any]]):
 def _in_words(element: among, compiler: SQLCompiler, **more: Any) -> str:
     column, listed = compiler.process(element.column, **more), compiler.process(element.listed, **more)
     if compiler.dialect.name == "sqlite":
-        return f"{column} IN (SELECT value FROM json_each({listed}))"
+        return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608  both are compiled
     return f"{column} = ANY({listed})"
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from members import coupons, inbox, ledger, limits
+from members import coupons, inbox, ledger, limits, verification
 from members.db import Database
 from scheduler.applying import apply_plan
 from scheduler.plan import PlanError, make_plan
@@ -75,8 +75,9 @@ def expire_coupons(database: Database, now: datetime) -> str:
 
 
 def prune(database: Database, keep_inbox: timedelta, now: datetime) -> str:
-    """Forget callbacks long past any retry, and counters of periods gone by."""
+    """Forget callbacks long past any retry, counters of periods gone by, and codes long expired."""
     with database.transaction() as connection:
         callbacks = inbox.forget_before(connection, now - keep_inbox)
         counters = limits.forget_before(connection, now - COUNTERS_KEPT)
+        verification.forget_before(connection, now - COUNTERS_KEPT)
     return f"清理 {callbacks} 条回调记录,{counters} 个计数"

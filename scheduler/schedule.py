@@ -1,7 +1,7 @@
 """When jobs run: due by the product's own clock, once per due time, which the books decide.
 
-A job that was missed while nothing ran is run once, for its latest due time. One that a dead process left unfinished is
-run again: jobs must be able to bear that.
+A job that was missed while nothing ran is run once, for its latest due time. One that is still unfinished after ten
+minutes is taken to be a dead process's and run again: jobs must be able to bear that.
 """
 
 import logging
@@ -22,6 +22,7 @@ from members.tables import JobRun, table
 
 log = logging.getLogger("memberbot.schedule")
 LONGEST_LOOK_BACK = timedelta(days=40)
+TAKEN_FOR_DEAD = timedelta(minutes=10)
 FIRST_SEEN = "第一次见到"
 runs = table(JobRun)
 _NEWEST = select(runs).where(runs.c.job == bindparam("name")).order_by(runs.c.due_at.desc()).limit(1)
@@ -125,6 +126,8 @@ class Schedule:
             connection.execute(_BEGIN, _row(job, now, now) | {"finished_at": now, "note": FIRST_SEEN})
             return None
         if newest.finished_at is None:
+            if now - newest.started_at < TAKEN_FOR_DEAD:
+                return None
             bound = {"name": job.name, "due": newest.due_at, "seen": newest.started_at, "moment": now}
             return newest.due_at if connection.execute(_AGAIN, bound).rowcount == 1 else None
         due = job.latest_due(newest.due_at, now)

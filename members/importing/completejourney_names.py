@@ -35,7 +35,8 @@ _WORDS = {
 _PREFIX = re.compile(r"^(?:ALL|AB|P|N|R|L) +(?=[\d.])")
 _SUFFIX = re.compile(r"(?<=[A-Z]) +(?:BTL|CAN|BAG|PET|BOX|PLST|NR|LOOSE|TUBE|POT|JAR)$|\*$")
 _PART = re.compile(
-    r" */? *(?P<many>\d{1,4}/(?=\.|[1-9]))??(?P<number>(?:\d+ )?[1357]/[2348]|(?:\d{1,4}(?:\.\d*)?(?!\d)|\.\d+)(?:-\d*\.?\d+)?)"
+    r" */? *(?P<many>\d{1,4}/(?=\.|[1-9]))??"
+    r"(?P<number>(?:\d+ )?[1357]/[2348]|(?:\d{1,4}(?:\.\d*)?(?!\d)|\.\d+)(?:-\d*\.?\d+)?)"
     r" *(?P<unit>" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")(?![A-Z])"
 )
 

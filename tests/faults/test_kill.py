@@ -116,7 +116,7 @@ def test_kill_at_random_points_while_messages_arrive(installation: tuple[Path, S
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("books_url", "end"),
-    [("sqlite", "kill"), ("sqlite", "stop"), pytest.param("postgres", "kill", marks=pytest.mark.postgres)],
+    [("sqlite", "kill"), pytest.param("postgres", "stop", marks=pytest.mark.postgres)],
     indirect=["books_url"],
 )
 def test_what_was_acknowledged_but_not_booked(installation: tuple[Path, Service], books_url: str, end: str) -> None:
@@ -185,18 +185,3 @@ def test_sigterm_answers_who_is_waiting(installation: tuple[Path, Service], book
         assert sum(answer != b"success" for answer in answers) + late == len(answers)
         assert "Traceback" not in server.log
         assert eventually(lambda: books.count(service, inbox) == len(answers))
-
-
-@pytest.mark.slow
-@pytest.mark.postgres
-def test_several_workers_stop_together(tmp_path: Path, postgres_books: str) -> None:
-    path = write_config(tmp_path, postgres_books)
-    with Server(path, workers=2) as server:
-        platform = Platform(server.address)
-        people = [talker(f"o-{number}") for number in range(40)]
-        for who in people:
-            platform.add(*who.request(who.text_xml("帮助")))
-        asyncio.run(platform.deliver())
-        assert len(platform.answered) == 40 and platform.open == {}
-        assert server.stop() == 0, server.log
-        assert "Traceback" not in server.log

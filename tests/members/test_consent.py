@@ -77,7 +77,6 @@ def test_a_refusal_in_the_settings_ends_what_was_left(database: Database) -> Non
         assert not consent.use_one(connection, "o-a", TEMPLATE)
 
 
-@pytest.mark.xfail(strict=True, reason="consent.add_one counts NULL + 1 after a refusal; the fix is one coalesce")
 def test_an_acceptance_after_a_refusal_counts_from_one(database: Database) -> None:
     with database.transaction() as connection:
         topic = consent.subscription(TEMPLATE)

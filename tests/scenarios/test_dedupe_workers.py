@@ -25,23 +25,26 @@ Request = tuple[str, bytes, dict[str, str]]
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, list[str]]]:
-    """Empty books, and the addresses of two processes that serve them."""
+    """Empty books, and where two processes serve them; they start on a database without a schema, at the same moment.
+
+    SQLite: two times `serve`; PostgreSQL: `serve --workers 2`.
+    """
     folder: Path = tmp_path_factory.mktemp(f"pair-{request.param}")
     with ExitStack() as stack:
-        url = f"sqlite:///{folder / 'test.db'}"
+        url, workers = f"sqlite:///{folder / 'test.db'}", (1, 1)
         if request.param == "postgres":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres_url")))
+            url, workers = stack.enter_context(fresh_database(request.getfixturevalue("postgres_url"))), (2,)
         path = write_config(folder, url)
-        # both start on a database without a schema, at the same moment
-        servers = [Server(path).start(wait=False) for _ in range(2)]
+        servers = [Server(path, workers=number).start(wait=False) for number in workers]
         for server in servers:
             stack.callback(server.kill)
         for server in servers:
             server.wait_ready()
         service = open_books(path)
         stack.callback(service.close)
-        yield service, [server.address for server in servers]
+        yield service, [servers[0].address, servers[-1].address]
         for server in servers:
+            assert server.stop() == 0, server.log
             assert "Traceback" not in server.log and '"error"' not in server.log, server.log
 
 
