@@ -10,6 +10,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 30
+# libpq: a server that vanished is given up after seconds, not after TCP's quarter of an hour
+VANISHED = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 
 
 class Database:
@@ -25,8 +27,9 @@ class Database:
             self.reader = _sqlite_engine(str(self.url), synchronous, "DEFERRED")
         else:
             self.engine = create_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
-            )
+                self.url, connect_args=VANISHED, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True,
+                hide_parameters=True,
+            )  # fmt: skip
             self.reader = self.engine
 
     @contextmanager

@@ -22,16 +22,20 @@ def deserved(tiers: Sequence[TierRule], spent: int) -> TierRule:
     return [tier for tier in tiers if spent >= tier.spend_12_months * 100][-1]
 
 
-def refresh(connection: Connection, tiers: Sequence[TierRule], *, since: date, until: date) -> None:
-    """Give every active member the highest tier that the spending after `since` up to `until` reaches."""
-    for tier in tiers:
-        chosen = _members.c.state == "active"
-        if tier.spend_12_months:
-            spent = (
-                select(_orders.c.member_id)
-                .where(_orders.c.day > since, _orders.c.day <= until, _orders.c.member_id.is_not(None))
-                .group_by(_orders.c.member_id)
-                .having(func.sum(_orders.c.total) >= tier.spend_12_months * 100)
-            )
-            chosen &= _members.c.id.in_(spent)
-        connection.execute(update(_members).where(chosen).values(tier=tier.name))
+def promote(connection: Connection, tiers: Sequence[TierRule], *, since: date, until: date) -> int:
+    """Raise every active member to the tier that the spending after `since` up to `until` reaches; return how many.
+
+    Nobody is lowered here.
+    """
+    raised = 0
+    for place, tier in reversed([*enumerate(tiers)][1:]):
+        spent = (
+            select(_orders.c.member_id)
+            .where(_orders.c.day > since, _orders.c.day <= until, _orders.c.member_id.is_not(None))
+            .group_by(_orders.c.member_id)
+            .having(func.sum(_orders.c.total) >= tier.spend_12_months * 100)
+        )
+        lower = _members.c.tier.not_in([higher.name for higher in tiers[place:]])
+        chosen = (_members.c.state == "active") & lower & _members.c.id.in_(spent)
+        raised += connection.execute(update(_members).where(chosen).values(tier=tier.name)).rowcount
+    return raised

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from members import coupons, inbox, ledger, limits, verification
+from members import coupons, inbox, ledger, limits, tiers, verification
+from members.clock import business_date
 from members.db import Database
 from scheduler.applying import apply_plan
 from scheduler.plan import PlanError, make_plan
@@ -33,6 +34,7 @@ def build_jobs(
     return [
         Job("expire_points", daily, partial(expire_points, database)),
         Job("expire_coupons", daily, partial(expire_coupons, database)),
+        Job("tiers", daily, partial(promote, database, rules)),
         Job("prune", early, partial(prune, database, keep_inbox)),
         *found,
     ]
@@ -72,6 +74,15 @@ def expire_coupons(database: Database, now: datetime) -> str:
     """Mark coupons that ran out."""
     with database.transaction() as connection:
         return f"{coupons.expire_due(connection, now)} 张券到期"
+
+
+def promote(database: Database, rules: PushRules, now: datetime) -> str:
+    """Raise members to the tier that the last twelve months' spending reaches."""
+    shop = rules.base.shop
+    until = business_date(now, shop.zone, shop.day_start)
+    with database.transaction() as connection:
+        since = until - timedelta(days=365)
+        return f"{tiers.promote(connection, rules.base.loyalty.tiers, since=since, until=until)} 位会员升级"
 
 
 def prune(database: Database, keep_inbox: timedelta, now: datetime) -> str:

@@ -124,7 +124,7 @@ def test_seven_days_forward_are_seven_daily_runs_with_the_clock_at_each(database
 
 def test_the_jobs_of_the_small_shop(shop: SmallShop) -> None:
     jobs = {job.name: job for job in build_jobs(shop.database, shop.rules)}
-    assert set(jobs) == {"expire_points", "expire_coupons", "prune", "campaign:每周优惠", "campaign:复购提醒"}
+    assert set(jobs) == {"expire_points", "expire_coupons", "tiers", "prune", "campaign:每周优惠", "campaign:复购提醒"}
     sunday = MONDAY - DAY
     assert jobs["campaign:每周优惠"].first_after(sunday) == MONDAY
     assert jobs["campaign:每周优惠"].first_after(MONDAY) == MONDAY + 7 * DAY
