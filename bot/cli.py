@@ -33,7 +33,6 @@ from bot.opening import (
 from bot.service import Service, build
 from handlers.understanding import understand
 from members import auditing, identity, schema, settings
-from members.importing.completejourney_books import SETTING as IMPORTED
 from members.vault import generate_key
 
 app = typer.Typer(help="服务号会员机器人", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -131,6 +130,8 @@ def set_up_demo(service: Service, households: int | None = demo.HOUSEHOLDS) -> N
     """Set up the demo shop; exits with 2 where the books hold members of a real one."""
     if demo.is_ready(service):
         return
+    from members.importing.completejourney_books import SETTING as IMPORTED  # brings numpy, which only an import needs
+
     with service.database.reading() as connection:
         real = settings.get(connection, IMPORTED) is None and identity.count(connection) > 0
     if real:

@@ -4,18 +4,22 @@ import base64
 import secrets
 from collections.abc import MutableMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from bot.sandbox_hooks import CAST
 from bot.service import Service
 from members import coupons, identity, people, settings, shops
-from members.importing.completejourney import ImportOptions, demo_phone, import_completejourney
+from members.importing.completejourney_names import demo_phone
 from members.importing.progress import Progress
 from members.importing.report import CleaningReport
 from members.tables import Identity, Order, table
 from members.vault import generate_key, national, normalise_phone
 from scheduler import policy
+
+if TYPE_CHECKING:
+    from members.importing.completejourney import ImportOptions
 
 HOUSEHOLDS = 300
 MEMBERS, STRANGERS = 6, 3
@@ -50,8 +54,11 @@ def _secrets() -> dict[str, str]:
     }
 
 
-def options(service: Service, households: int | None, *, shift: bool = True) -> ImportOptions:
+def options(service: Service, households: int | None, *, shift: bool = True) -> "ImportOptions":
     """Return how the demo shop is imported under this configuration."""
+    # brings numpy and pyarrow: only an import needs and waits for them
+    from members.importing.completejourney import ImportOptions
+
     loyalty = service.config.loyalty
     return ImportOptions(
         households=households, shift_to_today=shift, zone=service.config.shop.zone,
@@ -61,6 +68,8 @@ def options(service: Service, households: int | None, *, shift: bool = True) -> 
 
 def bring_in(service: Service, households: int | None, progress: Progress, *, shift: bool = True) -> CleaningReport:
     """Import the demo shop."""
+    from members.importing.completejourney import import_completejourney
+
     return import_completejourney(
         service.database, service.vault, options(service, households, shift=shift), now=service.clock.now(),
         progress=progress,

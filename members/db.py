@@ -66,6 +66,7 @@ def _sqlite_engine(url: str, synchronous: str, begin: str) -> Engine:
             f"busy_timeout={BUSY_SECONDS * 1000}",
             "cache_size=-65536",
             "temp_store=MEMORY",
+            "wal_autocheckpoint=4000",
         ):
             raw.execute(f"PRAGMA {pragma}")
 

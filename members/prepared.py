@@ -22,33 +22,23 @@ _VALUES = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Bind:
-    """One value of a statement: a given one, or (`name` not required) a constant that was converted already."""
-
-    name: str
-    required: bool
-    constant: Any
-    convert: Convert | None
-
-    def value_in(self, given: Parameters) -> Any:
-        """Return the value as the driver takes it; KeyError when it is missing."""
-        if not self.required:
-            return self.constant
-        return given[self.name] if self.convert is None else self.convert(given[self.name])
-
-
-@dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A statement in one database's words: its binds in order, how its columns come back, and the driver's errors."""
+    """A statement in one database's words: its binds in order, how its columns come back, and the driver's errors.
+
+    A bind is (name, conversion or None, None), or ('', None, constant).
+    """
 
     sql: str
-    binds: Sequence[_Bind]
+    binds: Sequence[tuple[str, Convert | None, Any]]
     columns: Sequence[tuple[int, Convert]]
     error: type[Exception]
 
     def bound(self, given: Parameters) -> list[Any]:
-        """Return what the driver is given."""
-        return [bind.value_in(given) for bind in self.binds]
+        """Return what the driver is given; KeyError when a value is missing."""
+        return [
+            constant if not name else given[name] if convert is None else convert(given[name])
+            for name, convert, constant in self.binds
+        ]
 
 
 class Prepared:
@@ -161,9 +151,9 @@ def _compile(statement: Any, dialect: Dialect) -> _Compiled:
     return _Compiled(compiled.string, binds, columns, cast(Any, dialect).loaded_dbapi.Error)
 
 
-def _bind(name: str, bind: BindParameter[Any], dialect: Dialect) -> _Bind:
+def _bind(name: str, bind: BindParameter[Any], dialect: Dialect) -> tuple[str, Convert | None, Any]:
     convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
     if bind.required:
-        return _Bind(name, True, None, convert)
+        return name, convert, None
     constant = bind.effective_value
-    return _Bind(name, False, convert(constant) if convert else constant, None)
+    return "", None, convert(constant) if convert else constant
