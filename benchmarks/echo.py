@@ -6,13 +6,13 @@ from werobot import WeRoBot
 
 from benchmarks.shop import KEYS
 
-robot = WeRoBot(token=KEYS.token, SESSION_STORAGE=False)
 
 
-@robot.text
 def echo(message: Any) -> str:
     """Say it back."""
     return str(message.content)
 
 
+robot = WeRoBot(token=KEYS.token, SESSION_STORAGE=False)
+robot.add_handler(echo, type="text")
 application = robot.wsgi

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import UserDefinedType
 
 Parameters = Mapping[str, Any]
@@ -54,7 +55,7 @@ class Prepared:
         return _fetch(connection, compiled, compiled.sql, compiled.bound(given))
 
     def rows_together(self, connection: Connection, given: Sequence[Parameters]) -> list[tuple[Any, ...]]:
-        """Execute an INSERT with the values of all sets in one statement; return all rows it gives back."""
+        """Execute an INSERT with all sets (one at least) in one statement; return the rows it gives back."""
         compiled = self._for(connection)
         sql = _VALUES.sub(lambda one: ", ".join([one[0]] * len(given)), compiled.sql, count=1)
         return _fetch(connection, compiled, sql, [value for one in given for value in compiled.bound(one)])
@@ -78,8 +79,11 @@ class Prepared:
 class among(ColumnElement[bool]):
     """The column is in a list bound as one value: the statement stays the same whatever the list's length."""
 
-    inherit_cache = True
     type = Boolean()
+    _traverse_internals = [
+        ("column", InternalTraversal.dp_clauseelement),
+        ("listed", InternalTraversal.dp_clauseelement),
+    ]
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         self.column, self.listed = column, bindparam(name, type_=_List())
