@@ -7,7 +7,6 @@ from werobot import WeRoBot
 from benchmarks.shop import KEYS
 
 
-
 def echo(message: Any) -> str:
     """Say it back."""
     return str(message.content)

@@ -1,67 +1,144 @@
-"""Where the time of one message goes: each stage of the callback timed in one process, in batches as the writer's.
+"""Where a message's time goes: the service itself with a stopwatch around each stage, under load.
 
-`python -m benchmarks.stages`. Microseconds a message, median over the batches; the HTTP server's own share is what the
-whole-process measurement of `benchmarks.webhook` has beyond these.
+`python -m benchmarks.stages`. The stopwatches cost time of their own, so look at the shares, not at the sum.
 """
 
+import json
+import os
+import sys
 import tempfile
 import time
 from collections import defaultdict
-from itertools import pairwise
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
-from urllib.parse import parse_qsl
+from typing import Any
 
-from benchmarks.load import exchange
-from benchmarks.shop import KEYS, fill, write_config
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from benchmarks.contestants import OURS, prepare
+from benchmarks.load import Load
+from benchmarks.servers import put, running
 from bot import config as configuration
-from bot.dispatch import Job
-from bot.envelope import Envelope, decode_aes_key
-from bot.inbound import inbound_of
+from bot import dispatch, envelope, logs, serving, webhook, writer
 from bot.service import build
+from handlers import routing
+from members import inbox, ledger, outbox, people
 
-MEMBERS, BATCHES, BATCH = 2000, 60, 32
-NAMES = {
-    "open": "verify, decrypt and parse",
-    "inbound": "check the fields, make the key",
-    "book": "one transaction: admit, load, answer, render, store, commit",
-    "seal": "encrypt and sign the answer",
-}
-
-
-def measure(folder: Path, batches: int = BATCHES, members: int = MEMBERS) -> dict[str, float]:
-    """Return {stage: microseconds a message} on SQLite with synchronous=FULL."""
-    path = write_config(folder, f"sqlite:///{folder / 'bench.db'}", "FULL")
-    fill(path, members)
-    service = build(configuration.load(path, {}), path)
-    envelope = Envelope(app_id=KEYS.app_id, token=KEYS.token, keys=(decode_aes_key(KEYS.aes),))
-    spent: defaultdict[str, list[float]] = defaultdict(list)
-    for batch in range(batches):
-        requests = [exchange("points", members, batch * BATCH + n).request for n in range(BATCH)]
-        parts = [request.split(b"\r\n\r\n", 1) for request in requests]
-        queries = [dict(parse_qsl(head.split(b" ", 2)[1].partition(b"?")[2].decode())) for head, _ in parts]
-        marks = [time.perf_counter()]
-        opened = [envelope.open(query, body) for query, (_, body) in zip(queries, parts, strict=True)]
-        marks.append(time.perf_counter())
-        jobs = [Job(inbound_of(one.root)) for one in opened]
-        marks.append(time.perf_counter())
-        service.dispatcher.process(jobs)
-        marks.append(time.perf_counter())
-        sealed = [envelope.seal(job.xml or "", one, 1) for job, one in zip(jobs, opened, strict=True)]
-        marks.append(time.perf_counter())
-        assert all("Encrypt" in answer for answer in sealed)
-        for stage, (start, end) in zip(NAMES, pairwise(marks), strict=True):
-            spent[stage].append((end - start) / BATCH * 1e6)
-    service.close()
-    return {stage: median(found) for stage, found in spent.items()}
+MESSAGES = 6000
+# (name, where, attribute); those indented are inside the one above
+LOOP = (
+    ("parse the query", webhook, "parse_qsl"),
+    ("open", envelope.Envelope, "open"),
+    ("  verify the signature", envelope.Envelope, "verify"),
+    ("  decrypt", envelope.Envelope, "_decrypt"),
+    ("  parse the XML", envelope, "parse_xml"),
+    ("inbound", webhook, "inbound_of"),
+    ("queue", writer.Writer, "submit"),
+    ("seal", envelope.Envelope, "seal"),
+)
+THREAD = (
+    ("batch", dispatch.Dispatcher, "process"),
+    ("  inbox: admit", inbox, "admit"),
+    ("  people: touch", people, "touch"),
+    ("  people: load", people, "load"),
+    ("  understand", routing, "plan"),
+    ("  answer", routing, "answer"),
+    ("    balances", ledger, "balances"),
+    ("    next expiry", ledger, "next_expiry"),
+    ("  outbox: waiting", outbox, "waiting"),
+    ("  render", dispatch, "reply_xml"),
+    ("  inbox: store", inbox, "store"),
+    ("  commit", SQLiteDialect_pysqlite, "do_commit"),
+)
 
 
-def main() -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        for stage, microseconds in measure(Path(folder)).items():
-            print(f"{microseconds:7.0f} µs  {NAMES[stage]}")
+class Watches:
+    """Per stage the seconds that passed and the seconds of processor of its thread."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+
+    def put_around(self, name: str, owner: Any, attribute: str) -> None:
+        """Time every call of a function."""
+        timed: Callable[..., Any] = getattr(owner, attribute)
+        spent = self.seconds[name]
+
+        def watched(*given: Any, **named: Any) -> Any:
+            wall, own = time.perf_counter(), time.thread_time()
+            try:
+                return timed(*given, **named)
+            finally:
+                spent[0] += time.perf_counter() - wall
+                spent[1] += time.thread_time() - own
+
+        setattr(owner, attribute, watched)
+
+    def put_around_queue(self) -> None:
+        """Time how long a message waits for the writer, and all that the writer's thread does."""
+        submit, process, run = writer.Writer.submit, dispatch.Dispatcher.process, writer.Writer._run
+        queued: dict[int, float] = {}
+
+        def submitted(self_: Any, *given: Any, **named: Any) -> Any:
+            job, future = submit(self_, *given, **named)
+            queued[id(job)] = time.perf_counter()
+            return job, future
+
+        def processed(self_: Any, jobs: Any) -> None:
+            now = time.perf_counter()
+            self.seconds["wait for the writer"][0] += sum(now - queued.pop(id(job), now) for job in jobs)
+            process(self_, jobs)
+
+        def ran(self_: Any) -> None:
+            run(self_)
+            self.seconds["writer thread"][1] = time.thread_time()
+
+        writer.Writer.submit = submitted
+        writer.Writer._run = ran
+        dispatch.Dispatcher.process = processed
+
+
+def serve(config: Path, port: int, report: Path) -> None:
+    """Serve with stopwatches until told to stop, then write what they show."""
+    watches = Watches()
+    watches.put_around_queue()
+    for name, owner, attribute in (*LOOP, *THREAD):
+        watches.put_around(name, owner, attribute)
+    logs.configure()
+    service = build(configuration.load(config, os.environ), config)
+    began = time.thread_time()
+    serving.serve_one(service, "127.0.0.1", port, scheduler=False)
+    watches.seconds["event loop"][1] = time.thread_time() - began
+    report.write_text(json.dumps(watches.seconds))
+
+
+def breakdown(members: int, callers: int, messages: int = MESSAGES) -> dict[str, list[float]]:
+    """Print and return {stage: [µs that passed, µs of processor]} per message of memberbot under load."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        (made,) = prepare(Path(folder), [OURS], members, stack)
+        report = Path(folder, "report.json")
+        config = next(part.partition("=")[2] for part in made.command if part.startswith("--config="))
+        command = (sys.executable, "-m", "benchmarks.stages", config, "{port}", str(report))
+        with running(replace(made, command=command), Path(folder, "log")) as server:
+            done = put(Load(server.port, "points", members, 0, messages, callers))
+        seconds = {
+            name: [1e6 * part / messages for part in both] for name, both in json.loads(report.read_text()).items()
+        }
+    print(f"\nµs per message, {callers} callers, {done.rate:,.0f}/s with the stopwatches on    passed  processor")
+    for title, stages in (("event loop", LOOP), ("wait for the writer", ()), ("writer thread", THREAD)):
+        _line(title, seconds[title])
+        for name, _, _ in stages:
+            _line("  " + name, seconds[name])
+    return seconds
+
+
+def _line(name: str, both: list[float]) -> None:
+    print(f"{name:60}" + "".join(f"{part:10.1f}" if part else " " * 10 for part in both))
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 4:
+        serve(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        breakdown(2000, 64)

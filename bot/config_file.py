@@ -10,7 +10,8 @@ from json import dumps
 from math import isfinite
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Generic, Protocol, TypeVar, get_args, get_origin, runtime_checkable
+from types import UnionType
+from typing import Annotated, Any, Generic, Protocol, TypeVar, Union, get_args, get_origin, runtime_checkable
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -251,6 +252,13 @@ def lenient(model: type[BaseModel], data: Any) -> BaseModel:
 def _lenient_value(kind: Any, data: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return lenient(kind, data)
+    if get_origin(kind) is Annotated:
+        return _lenient_value(get_args(kind)[0], data)
+    if get_origin(kind) in (Union, UnionType) and isinstance(data, dict):
+        for model in get_args(kind):
+            tag = getattr(model, "model_fields", {}).get("kind")
+            if tag is not None and data.get("kind") in get_args(tag.annotation):
+                return lenient(model, data)
     if get_origin(kind) is dict and isinstance(data, dict):
         found = {}
         for name, entry in data.items():

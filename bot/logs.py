@@ -15,7 +15,8 @@ def configure(stream: TextIO = sys.stderr, *, json: bool = True, level: int = lo
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer()
+    plain = structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if json else plain
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -65,7 +65,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "points": "您现有 {points} 积分。",
         "points_expiry": "{amount} 积分将于 {date} 到期。",
         "points_gap": "再攒 {gap} 积分可换「{reward}」。",
-        "points_reward_ready": "已够换「{reward}」({cost} 积分)。",
+        "points_reward_ready": "已够换「{reward}」({cost} 积分),到门店就能兑换。",
         "points_rule": "每消费1元积{rate}分。",
         "balance": "您的余额 {total}\n本金 {principal}(不过期,可退)\n赠送 {gift}",
         "balance_none": "您还没有储值,余额 ¥0.00\n本金 ¥0.00\n赠送 ¥0.00",

@@ -19,7 +19,8 @@ def tell(
         if openid == ctx.openid:
             continue
         message = outbox.Message(
-            key=f"{text}:{ctx.message_key}:{openid}", kind="notice", topic=text, openid=openid, channels=channels,
+            key=f"{text}:{ctx.message_key}:{openid}", kind="notice", topic=text, member=member, openid=openid,
+            channels=channels,
             content={"text": ctx.copy.text(text, **facts)}, reason=ctx.copy.text(f"reason_{text}"),
             not_before=ctx.now, expires_at=ctx.now + timedelta(days=KEPT_DAYS[channels]),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from members import limits, outbox
-from members.errors import MemberError
+from members.errors import BooksBroken, MemberError
 from members.rules import BindingRules
 from members.tables import Verification, table
 from members.vault import Vault
@@ -79,17 +79,20 @@ def start(
         "salt": salt, "code_hash": _hash(vault, salt, code), "created_at": now, "tries": 0, "state": "open",
         "expires_at": now + timedelta(minutes=rules.code_minutes),
     }  # fmt: skip
-    verification = connection.execute(insert(_codes).returning(_codes.c.id), row).scalar_one()
-    outbox.put(
+    connection.execute(insert(_codes), row)
+    # not by the row's id: SQLite gives ids again once old codes are forgotten, and the outbox knows the old one
+    put = outbox.put(
         connection,
         outbox.Message(
-            key=f"code:{verification}", kind="code", topic="verify", openid=openid, channels=("sms",),
+            key=f"code:{salt.hex()}", kind="code", topic="verify", openid=openid, channels=("sms",),
             content={"template": "verify", "minutes": rules.code_minutes}, reason="绑定验证码",
             sealed=vault.seal_system("code", json.dumps({"phone": phone, "code": code})),
             not_before=now, expires_at=now + timedelta(minutes=rules.code_minutes),
         ),
         now=now,
     )  # fmt: skip
+    if put is None:
+        raise BooksBroken("a code was not put in the outbox")
 
 
 def _respect_limits(

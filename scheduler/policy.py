@@ -12,6 +12,7 @@ from scheduler.rules import Cap, QuietHours
 
 GLOBAL_SALT = "everything"
 PUSHED = ("marketing", "reminder")
+SLACK, DAY = timedelta(hours=1), timedelta(days=1)
 LONGEST_WAIT = timedelta(days=90)
 outbox, deliveries = table(Outbox), table(Delivery)
 
@@ -64,7 +65,8 @@ def capped(connection: Connection, caps: Iterable[Cap], kind: str, now: datetime
     for cap in caps:
         if cap.kind is not None and cap.kind != kind:
             continue
-        span = cap.within.delta()
+        # a campaign of the same hour each week must not meet its own last message again
+        span = cap.within.delta() - (SLACK if cap.within.delta() > DAY else timedelta())
         bound = {
             "kinds": PUSHED if cap.kind is None else (cap.kind,), "most": cap.messages,
             "since": now - span, "planned_since": now - span - LONGEST_WAIT,
