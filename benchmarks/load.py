@@ -1,6 +1,6 @@
 """Load: requests built before the clock starts, answers kept and checked after it has stopped.
 
-A process of its own (`python -m benchmarks.load`): a Load as JSON on standard input, a Measured on standard output.
+It runs in a process of its own: a Load as JSON on standard input, a Measured on standard output.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, cast
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import uvloop
 
@@ -84,11 +85,22 @@ def right(kind: Kind, asked: Exchange) -> bool:
     head, _, body = asked.answer.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200 ") or not body:
         return False
-    if kind == "constant":
-        return body == b"success"
-    if kind == "echo":
-        return shown(body.decode()) == "积分"
-    sealed = fields(body.decode())
+    try:
+        return {"points": _points, "echo": _echo, "constant": _constant}[kind](asked, body.decode())
+    except (ElementTree.ParseError, KeyError, ValueError, AssertionError):
+        return False
+
+
+def _constant(asked: Exchange, body: str) -> bool:
+    return body == "success"
+
+
+def _echo(asked: Exchange, body: str) -> bool:
+    return shown(body) == "积分"
+
+
+def _points(asked: Exchange, body: str) -> bool:
+    sealed = fields(body)
     signed = sign(KEYS.token, sealed["TimeStamp"], asked.nonce, sealed["Encrypt"]) == sealed["MsgSignature"]
     return signed and f" {points(asked.member):,} 积分" in shown(decrypt(KEYS, sealed["Encrypt"]))
 
@@ -168,5 +180,6 @@ def measure(load: Load) -> Measured:
     return Measured(len(asked) / seconds, quantile[50], quantile[99], wrong, own / seconds)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be the generator's process."""
     print(json.dumps(asdict(measure(Load(**json.load(sys.stdin))))))

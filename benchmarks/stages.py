@@ -1,6 +1,6 @@
 """Where a message's time goes: the service itself with a stopwatch around each stage, under load.
 
-`python -m benchmarks.stages`. The stopwatches cost time of their own, so look at the shares, not at the sum.
+The stopwatches cost time of their own: look at the shares, not at the sum.
 """
 
 import json
@@ -94,23 +94,24 @@ class Watches:
             run(self_)
             self.seconds["writer thread"][1] = time.thread_time()
 
-        writer.Writer.submit = submitted
-        writer.Writer._run = ran
-        dispatch.Dispatcher.process = processed
+        replaced = ((writer.Writer, "submit", submitted), (writer.Writer, "_run", ran))
+        for owner, name, function in (*replaced, (dispatch.Dispatcher, "process", processed)):
+            setattr(owner, name, function)
 
 
-def serve(config: Path, port: int, report: Path) -> None:
+def serve(config: str, port: str, report: str) -> None:
     """Serve with stopwatches until told to stop, then write what they show."""
+    path = Path(config)
     watches = Watches()
     watches.put_around_queue()
     for name, owner, attribute in (*LOOP, *THREAD):
         watches.put_around(name, owner, attribute)
     logs.configure()
-    service = build(configuration.load(config, os.environ), config)
+    service = build(configuration.load(path, os.environ), path)
     began = time.thread_time()
-    serving.serve_one(service, "127.0.0.1", port, scheduler=False)
+    serving.serve_one(service, "127.0.0.1", int(port), scheduler=False)
     watches.seconds["event loop"][1] = time.thread_time() - began
-    report.write_text(json.dumps(watches.seconds))
+    Path(report).write_text(json.dumps(watches.seconds))
 
 
 def breakdown(members: int, callers: int, messages: int = MESSAGES) -> dict[str, list[float]]:
@@ -119,7 +120,8 @@ def breakdown(members: int, callers: int, messages: int = MESSAGES) -> dict[str,
         (made,) = prepare(Path(folder), [OURS], members, stack)
         report = Path(folder, "report.json")
         config = next(part.partition("=")[2] for part in made.command if part.startswith("--config="))
-        command = (sys.executable, "-m", "benchmarks.stages", config, "{port}", str(report))
+        child = "import sys; from benchmarks.stages import serve; serve(*sys.argv[1:])"
+        command = (sys.executable, "-c", child, config, "{port}", str(report))
         with running(replace(made, command=command), Path(folder, "log")) as server:
             done = put(Load(server.port, "points", members, 0, messages, callers))
         seconds = {
@@ -135,10 +137,3 @@ def breakdown(members: int, callers: int, messages: int = MESSAGES) -> dict[str,
 
 def _line(name: str, both: list[float]) -> None:
     print(f"{name:60}" + "".join(f"{part:10.1f}" if part else " " * 10 for part in both))
-
-
-if __name__ == "__main__":
-    if len(sys.argv) == 4:
-        serve(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        breakdown(2000, 64)

@@ -132,11 +132,15 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--names", nargs="+", choices=ALL, default=standard.names)
     parser.add_argument("--starts", type=int, default=standard.starts, help="for the time to the first answer")
     parser.add_argument("--against", type=Path, help="another checkout, whose memberbot takes part")
+    parser.add_argument("--stages", action="store_true", help="only where the time goes")
     parser.add_argument("--json", type=Path, help="where to write everything that was measured")
     asked = parser.parse_args(arguments)
     names = [*asked.names, AGAINST] if asked.against else asked.names
     tree = asked.against.resolve() if asked.against else ROOT
     options = Options(asked.rounds, asked.messages, asked.members, asked.concurrency, names, asked.starts, tree)
+    if asked.stages:
+        breakdown(options.members, max(options.concurrency))
+        return
     result = compare(options, lambda line: print(line, flush=True))
     rows = summary(result)
     show(rows)
