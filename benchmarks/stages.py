@@ -46,7 +46,7 @@ THREAD = (
     ("  understand", routing, "plan"),
     ("  answer", routing, "answer"),
     ("    balances", ledger, "balances"),
-    ("    next expiry", ledger, "next_expiry"),
+    ("    good points", ledger, "good_points"),
     ("  outbox: waiting", outbox, "waiting"),
     ("  render", dispatch, "reply_xml"),
     ("  inbox: store", inbox, "store"),

@@ -24,6 +24,7 @@ from members.rules import (
     Section,
     ShopRules,
     StaffRules,
+    named_coupons,
 )
 from members.segments import EVERYBODY, SegmentRule
 from recommend.rules import RecommendRules
@@ -159,16 +160,13 @@ class Config(Section):
 
     def checks(self) -> Iterable[Callable[[], Iterable[Problem]]]:
         """Return the cross-checks; each stands on its own."""
-        return (self._safety, self._gateway, self._master_keys, self._reward, self._campaigns, self._copy)
+        return (self._safety, self._gateway, self._master_keys, self._rewards, self._campaigns, self._copy)
 
-    def _reward(self) -> Iterable[Problem]:
-        reward = self.loyalty.reward
-        if reward is not None and reward.coupon not in self.coupons:
-            yield (
-                ("loyalty", "reward", "coupon"),
-                f"没有叫「{reward.coupon}」的券模板",
-                near(reward.coupon, self.coupons),
-            )
+    def _rewards(self) -> Iterable[Problem]:
+        """Coupons that the loyalty rules give away must exist."""
+        for path, code in named_coupons(self.loyalty):
+            if code not in self.coupons:
+                yield ("loyalty", *path), f"没有叫「{code}」的券模板", near(code, self.coupons)
 
     def _campaigns(self) -> Iterable[Problem]:
         subscriptions = self.wechat.subscriptions

@@ -7,7 +7,6 @@ from handlers.flows import Flow, Purpose
 from handlers.grammar import SURE
 from handlers.inbound import Inbound
 from handlers.understanding import Understood
-from handlers.value import good_points
 from members import audit, conversations, coupons, identity, ledger, tiers, verification
 from members.errors import MemberError
 from members.vault import mask_phone, normalise_phone
@@ -134,7 +133,7 @@ def _changed(ctx: Context, phone: str) -> Reply:
     except MemberError as refused:
         # said here, not by the router: its rollback would leave the code and the flow open, to no end
         return Reply(ctx.copy.text(refused.code))
-    audit.write(ctx.connection, ctx.actor, "identity.change_phone", member, {}, now=ctx.now)
+    audit.write(ctx.connection, ctx.by, "identity.change_phone", member, {}, now=ctx.now)
     for openid in identity.openids_of(ctx.connection, member, ctx.app):
         # a change that another openid has begun rests on the proof of a phone that is no longer theirs
         verification.cancel(ctx.connection, openid)
@@ -153,13 +152,13 @@ def _bound(ctx: Context, phone: str) -> Reply:
         ctx.connection, ctx.vault, openid=ctx.openid, app=ctx.app, phone=phone, tier=tier,
         most_openids=rules.binding.openids_per_member, now=ctx.now,
     )  # fmt: skip
-    audit.write(ctx.connection, ctx.actor, "identity.bind", member, {"taken_over": taken_over}, now=ctx.now)
+    audit.write(ctx.connection, ctx.by, "identity.bind", member, {"taken_over": taken_over}, now=ctx.now)
     if not taken_over:
         return Reply(ctx.copy.text("bound_new", tier=tier))
     told = {"time": ctx.now, "phone": mask_phone(phone)}
     notices.tell(ctx, member, "other_bound_notice", told, channels=notices.SECURITY)
     owned = ledger.balances(ctx.connection, member)
-    points, _ = good_points(ctx, member)
+    points, _ = ledger.good_points(ctx.connection, member, ctx.now)
     return Reply(
         ctx.copy.text(
             "bound_existing",
@@ -182,7 +181,7 @@ def confirm_unbind(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     if not flows.standing(ctx, Flow.UNBIND) or said.confidence < SURE:
         return unbind(inbound, ctx, said)
     identity.unbind(ctx.connection, openid=ctx.openid, app=ctx.app, by=ctx.actor, now=ctx.now)
-    audit.write(ctx.connection, ctx.actor, "identity.unbind", ctx.member.id, {}, now=ctx.now)
+    audit.write(ctx.connection, ctx.by, "identity.unbind", ctx.member.id, {}, now=ctx.now)
     verification.cancel(ctx.connection, ctx.openid)
     flows.leave(ctx)
     return Reply(ctx.copy.text("unbound"))

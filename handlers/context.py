@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from handlers.copy import Copy
 from handlers.inbound import Inbound
 from handlers.understanding import Understood
+from members.audit import Actor
 from members.conversations import Stand
 from members.people import MemberView, Person, StaffView
 from members.rules import Rules
@@ -85,6 +86,12 @@ class Context:
         """Return where a flow stands, None when it has run out."""
         stand = self.person.stand
         return None if stand is None or stand.expires_at <= self.now else stand
+
+    @property
+    def by(self) -> Actor:
+        """Return who acts, for the audit trail."""
+        staff = self.person.staff
+        return Actor(self.actor, staff.store if staff else None, f"wechat:{self.openid[-6:]}")
 
     @property
     def actor(self) -> str:

@@ -67,6 +67,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "points_gap": "再攒 {gap} 积分可换「{reward}」。",
         "points_reward_ready": "已够换「{reward}」({cost} 积分),到门店就能兑换。",
         "points_rule": "每消费1元积{rate}分。",
+        "points_rule_back": "每消费100元返{back},积成积分(1积分抵1分钱)。",
         "balance": "您的余额 {total}\n本金 {principal}(不过期,可退)\n赠送 {gift}",
         "balance_none": "您还没有储值,余额 ¥0.00\n本金 ¥0.00\n赠送 ¥0.00",
         "history_points": "最近的积分变动:",

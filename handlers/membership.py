@@ -55,7 +55,7 @@ def tier(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     place = names.index(ctx.member.tier) if ctx.member.tier in names else 0
     rule = loyalty.tiers[place]
     parts = [ctx.copy.text("tier", tier=rule.name)]
-    parts += [f"· {perk}" for perk in rule.perks]
+    parts += [f"· {perk.name}" for perk in rule.perks]
     higher = loyalty.tiers[place + 1 : place + 2]
     if higher:
         gap, name = higher[0].spend_12_months * 100 - spent, higher[0].name

@@ -1,6 +1,6 @@
 """Points, balance and coupons of the member who asks: read-only."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.context import Context, Reply
@@ -15,40 +15,33 @@ SHOWN = 5
 LINES = 8
 URGENT_DAYS = 7
 REASON_CHARS = 16
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Tell the points, what expires next, the gap to the next reward, and how points are earned."""
     loyalty = ctx.rules.loyalty
-    owned, expiring = good_points(ctx, ctx.member.id)
+    owned, expiring = ledger.good_points(ctx.connection, ctx.member.id, ctx.now)
     parts = [ctx.copy.text("points", points=f"{owned:,}")]
     if expiring is not None:
         parts.append(ctx.copy.text("points_expiry", amount=f"{expiring[1]:,}", date=last_day(ctx, expiring[0])))
-    if loyalty.reward is not None:
-        title = ctx.rules.coupons[loyalty.reward.coupon].title
-        gap = loyalty.reward.points - owned
-        parts.append(
-            ctx.copy.text("points_gap", gap=f"{gap:,}", reward=title)
-            if gap > 0
-            else ctx.copy.text("points_reward_ready", reward=title, cost=f"{loyalty.reward.points:,}")
-        )
-    if loyalty.earn.points_per_yuan:
+    parts += _rewards(ctx, owned)
+    rate = loyalty.earn.per_100_yuan
+    if rate and loyalty.earn.back is not None:
+        parts.append(ctx.copy.text("points_rule_back", back=yuan(rate)))
+    elif rate:
         parts.append(ctx.copy.text("points_rule", rate=loyalty.earn.points_per_yuan))
     return Reply("\n".join(parts))
 
 
-def good_points(ctx: Context, member: int) -> tuple[int, tuple[datetime, int] | None]:
-    """Return the points that have not expired, and (when, how many) expire next.
-
-    A lot that has run out counts no more, although the nightly job has not booked its end yet.
-    """
-    owned = ledger.balances(ctx.connection, member)["points"]
-    expiring = ledger.next_expiry(ctx.connection, member, _BEGINNING)
-    while expiring is not None and expiring[0] <= ctx.now:
-        owned -= expiring[1]
-        expiring = ledger.next_expiry(ctx.connection, member, expiring[0])
-    return owned, expiring
+def _rewards(ctx: Context, owned: int) -> list[str]:
+    """Say which rewards the points reach, and how far the next one still is."""
+    said: list[str] = []
+    for reward in sorted(ctx.rules.loyalty.reward, key=lambda one: one.points):
+        title = ctx.rules.coupons[reward.coupon].title
+        if owned < reward.points:
+            return [*said, ctx.copy.text("points_gap", gap=f"{reward.points - owned:,}", reward=title)]
+        said.append(ctx.copy.text("points_reward_ready", reward=title, cost=f"{reward.points:,}"))
+    return said
 
 
 def last_day(ctx: Context, instant: datetime) -> str:

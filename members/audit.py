@@ -1,6 +1,7 @@
 """The audit trail: who did what to whom, when; written in the transaction of the deed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,11 +18,26 @@ _COUNTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: `name` as the books write it, the store they serve, where it came from, on whose approval."""
+
+    name: str
+    store: str | None = None
+    origin: str = ""
+    approved_by: str = ""
+
+
 def write(
-    connection: Connection, actor: str, action: str, member: int | None, detail: Mapping[str, object], *, now: datetime
-) -> None:
-    """Write one deed; `detail` holds ids and figures, never a phone or a name."""
-    row = {"at": now, "actor": actor, "action": action, "member_id": member, "detail": dict(detail)}
+    connection: Connection, by: Actor, action: str, member: int | None, detail: Mapping[str, object], *, now: datetime,
+    before: Mapping[str, object] | None = None, after: Mapping[str, object] | None = None,
+) -> None:  # fmt: skip
+    """Write one deed; `detail`, `before` and `after` hold ids and figures, never a phone or a name."""
+    row = {
+        "at": now, "actor": by.name, "action": action, "member_id": member, "store_id": by.store, "origin": by.origin,
+        "approved_by": by.approved_by, "detail": dict(detail), "before": before and dict(before),
+        "after": after and dict(after),
+    }  # fmt: skip
     connection.execute(_WRITE, row)
 
 

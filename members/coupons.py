@@ -125,7 +125,7 @@ def issue(
     if connection.execute(_GRANT, {"t": code, "m": member, "most": most}).scalar_one_or_none() is None:
         raise MemberError("coupon_limit", title=template.title, most=most)
     row = {
-        "code": new_code(), "key": key, "template": code, "member_id": member, "title": title or template.title,
+        "code": new_code(), "key": key, "template": code, "member_id": member, "granted_to": member, "title": title or template.title,
         "state": "issued", "issued_at": now, "issued_by": by, "reason": reason, "decision_id": decision,
         "expires_at": rule.expires_at(now, zone), "redeemed_by": "",
     }  # fmt: skip

@@ -31,7 +31,7 @@ _OF_MEMBERS = _ACCOUNTS.where(accounts.c.member_id.in_(bindparam("wanted", expan
 _OF_SYSTEM = _ACCOUNTS.where(accounts.c.member_id.is_(None))
 _OPEN_LOTS = (
     select(lots.c.member_id, lots.c.id, lots.c.remaining, lots.c.expires_at)
-    .where(lots.c.member_id.in_(bindparam("wanted", expanding=True)), lots.c.remaining > 0)
+    .where(lots.c.member_id.in_(bindparam("wanted", expanding=True)), lots.c.account == "points", lots.c.remaining > 0)
     .order_by(lots.c.id)
 )
 _SET_HEAD = (
@@ -93,6 +93,7 @@ def post_many(connection: Connection, bookings: Sequence[Booking]) -> list[Booke
     """Book in the given order, each key once, with the rows of `post` called for each; all, or MemberError and none."""
     for booking in bookings:
         check(booking)
+        _plain(booking)
     known = dict(_fetch(connection, _KNOWN, [booking.key for booking in bookings]))
     fresh: dict[str, Booking] = {}
     for booking in bookings:
@@ -105,6 +106,13 @@ def post_many(connection: Connection, bookings: Sequence[Booking]) -> list[Booke
             known[booking.key] = movement
         _write(connection, books)
     return [Booked(known[booking.key], fresh.pop(booking.key, None) is not None) for booking in bookings]
+
+
+def _plain(booking: Booking) -> None:
+    """Refuse what only `post` can do (ValueError): naming lots, reversing, pending points, debts."""
+    special = any(leg.lot or leg.expires_at or leg.account in ("pending", "owed") for leg in booking.legs)
+    if special or booking.reverses is not None or booking.from_lots:
+        raise ValueError(f"not for many at once: {booking.key}")
 
 
 def _fetch(connection: Connection, statement: Select[Any], wanted: Sequence[Any]) -> Iterator[Any]:
@@ -145,7 +153,7 @@ def _is_points(leg: Leg) -> bool:
 
 def _book(books: _Books, movement: int, booking: Booking) -> None:
     said = (booking.key, booking.kind, booking.actor, booking.reason)
-    books.movement_rows.append((movement, *said, booking.at, booking.order_id, booking.reverses))
+    books.movement_rows.append((movement, *said, booking.at, booking.order_id, booking.reverses, booking.store_id))
     for line_no, leg in enumerate(booking.legs):
         cell = books.accounts[leg.member, leg.account]
         if leg.member is None:
@@ -167,13 +175,16 @@ def _move_lots(books: _Books, movement: int, booking: Booking, member: int, amou
     if amount > 0:
         if booking.expires_at is None:
             raise ValueError(f"points without an expiry in {booking.key}")
-        opened = (member, movement, amount, booking.at, booking.expires_at)
+        opened = (member, movement, "points", booking.order_id, amount, booking.at, booking.expires_at)
         held.append(_Lot(_Cell(next(books.lot_ids), None, amount), booking.expires_at, opened))
         return
     needed = -amount
     for lot in sorted((lot for lot in held if lot.cell.now), key=lambda lot: (lot.expires_at, lot.cell.id)):
-        if needed == 0 or (booking.kind == "expire" and lot.expires_at > booking.at):
+        expiring = booking.kind == "expire"
+        if needed == 0 or (expiring and lot.expires_at > booking.at):
             break
+        if lot.expires_at <= booking.at and not expiring:
+            continue
         take = min(needed, lot.cell.now)
         lot.cell.now -= take
         books.use_rows.append((movement, lot.cell.id, take))
@@ -185,14 +196,14 @@ def _move_lots(books: _Books, movement: int, booking: Booking, member: int, amou
 def _write(connection: Connection, books: _Books) -> None:
     opened = [(cell.id, *key, cell.now) for key, cell in books.accounts.items() if cell.was is None]
     insert_rows(connection, accounts, ("id", "member_id", "kind", "balance"), opened)
-    moved = ("id", "key", "kind", "actor", "reason", "at", "order_id", "reverses")
+    moved = ("id", "key", "kind", "actor", "reason", "at", "order_id", "reverses", "store_id")
     insert_rows(connection, movements, moved, books.movement_rows)
     lines = ("movement_id", "line_no", "account_id", "member_id", "seq", "amount", "balance_after", "hash")
     insert_rows(connection, entries, lines, books.entry_rows)
     held = [lot for member in books.lots.values() for lot in member]
     fresh_lots = sorted((lot.cell.id, lot.cell.now, *lot.opened) for lot in held if lot.cell.was is None)
-    columns = ("id", "remaining", "member_id", "movement_id", "amount", "earned_at", "expires_at")
-    insert_rows(connection, lots, columns, fresh_lots)
+    of_lot = ("member_id", "movement_id", "account", "order_id", "amount", "earned_at", "expires_at")
+    insert_rows(connection, lots, ("id", "remaining", *of_lot), fresh_lots)
     insert_rows(connection, lot_uses, ("movement_id", "lot_id", "amount"), books.use_rows)
     _swap(connection, _SET_BALANCE, books.accounts.values())
     _swap(connection, _SET_LOT, (lot.cell for lot in held))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.clock import business_date
@@ -20,11 +20,11 @@ _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 _RAISE = (
     upsert(_counts)
-    .values(key=bindparam("k"), period=bindparam("p"), count=1)
+    .values(key=bindparam("k"), period=bindparam("p"), count=bindparam("many"))
     .on_conflict_do_update(
         index_elements=[_counts.c.key, _counts.c.period],
-        set_={"count": _counts.c.count + 1},
-        where=_counts.c.count < bindparam("most"),
+        set_={"count": _counts.c.count + bindparam("many")},
+        where=_counts.c.count + bindparam("many") <= bindparam("most"),
     )
     .returning(_counts.c.count)
 )
@@ -47,6 +47,12 @@ _BLOCK = (
         where=_counts.c.count < bindparam("second"),
     )
 )
+_LOWER = (
+    update(_counts)
+    .where(_counts.c.key == bindparam("k"), _counts.c.period == bindparam("p"), _counts.c.count >= bindparam("many"))
+    .values(count=_counts.c.count - bindparam("many"))
+)
+_COUNT = select(_counts.c.count).where(_counts.c.key == bindparam("k"), _counts.c.period == bindparam("p"))
 _SECOND = select(func.max(_counts.c.count)).where(
     _counts.c.key.in_(bindparam("keys", expanding=True)), _counts.c.period == _EVER
 )
@@ -73,11 +79,22 @@ def business_day(now: datetime, zone: ZoneInfo, day_start: time = time()) -> Per
     return Period(start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC))
 
 
-def take(connection: Connection, key: str, period: Period, most: int, *, refusal: str) -> None:
-    """Count one use of `key` in a period; MemberError(refusal, most=, at=when it starts anew) past `most`."""
-    bound = {"k": key, "p": period.since, "most": most}
-    if most < 1 or connection.execute(_RAISE, bound).scalar_one_or_none() is None:
+def take(connection: Connection, key: str, period: Period, most: int, *, refusal: str, many: int = 1) -> None:
+    """Count `many` (≥ 0) uses of `key` in a period; MemberError(refusal, most=, at=when it starts anew) past `most`."""
+    bound = {"k": key, "p": period.since, "most": most, "many": many}
+    if many > most or connection.execute(_RAISE, bound).scalar_one_or_none() is None:
         raise MemberError(refusal, most=most, at=period.until)
+
+
+def give_back(connection: Connection, key: str, period: Period, many: int = 1) -> None:
+    """Take back what was counted: the deed was undone. What has been forgotten since counts for nothing."""
+    connection.execute(_LOWER, {"k": key, "p": period.since, "many": many})
+
+
+def count(connection: Connection, key: str, period: Period) -> int:
+    """Return how much of `key` was counted in a period."""
+    found = connection.execute(_COUNT, {"k": key, "p": period.since}).scalar_one_or_none()
+    return 0 if found is None else int(found)
 
 
 def cool_down(connection: Connection, key: str, seconds: int, *, now: datetime, refusal: str) -> None:

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 import members.tables  # noqa: F401  the models register themselves
 from members.db import Database
+from members.errors import BooksBroken
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -33,10 +34,21 @@ def upgrade(database: Database) -> None:
         return
     from alembic import command
 
-    with database.transaction() as connection:
-        if not database.sqlite:
-            connection.execute(_ALONE)
-        command.upgrade(_config(connection), "head")
+    with database.engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        if database.sqlite:
+            # a table made anew must not take along the rows that point to it; the pragma is deaf in a transaction
+            raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                if not database.sqlite:
+                    connection.execute(_ALONE)
+                command.upgrade(_config(connection), "head")
+                if database.sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise BooksBroken("a migration has left a row pointing nowhere")
+        finally:
+            if database.sqlite:
+                raw.execute("PRAGMA foreign_keys=ON")
 
 
 def newest_file() -> str:

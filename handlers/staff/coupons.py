@@ -34,7 +34,7 @@ def issue(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
         ctx.connection, code, ctx.rules.coupons[code], member, key=f"staff:{ctx.message_key}", by=ctx.actor,
         reason=ctx.copy.text("reason_staff_issue", name=ctx.staff.name), zone=ctx.rules.shop.zone, now=ctx.now,
     )  # fmt: skip
-    audit.write(ctx.connection, ctx.actor, "coupon.issue", member, {"coupon": issued.id, "template": code}, now=ctx.now)
+    audit.write(ctx.connection, ctx.by, "coupon.issue", member, {"coupon": issued.id, "template": code}, now=ctx.now)
     told = {"title": issued.title, "code": coupons.spell(issued.code), "until": last_day(ctx, issued.expires_at)}
     notices.tell(ctx, member, "notice_coupon", told)
     return Reply(ctx.copy.text("staff_issued", phone=_phone(ctx, member), **told))
@@ -42,12 +42,12 @@ def issue(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
 
 def _within_shift(ctx: Context) -> None:
     """Count one coupon of this person's shift (a business day); MemberError('staff_limit') past the role's limit."""
-    allowed = {str(role): limit for role, limit in ctx.rules.staff.limits.items()}.get(ctx.staff.role)
-    if allowed is None:
+    most = ctx.rules.staff.of(ctx.staff.role).coupons_per_shift
+    if most is None:
         return
     shift = limits.business_day(ctx.now, ctx.rules.shop.zone, ctx.rules.shop.day_start)
     key = f"staff:{ctx.staff.id}:coupons"
-    limits.take(ctx.connection, key, shift, allowed.coupons_per_shift, refusal="staff_limit")
+    limits.take(ctx.connection, key, shift, most, refusal="staff_limit")
 
 
 def redeem(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
@@ -59,7 +59,7 @@ def redeem(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
         return Reply(ctx.copy.text("staff_redeem_ask", code=coupons.spell(code)))
     done = coupons.redeem(ctx.connection, code, by=ctx.actor, store=ctx.staff.store, now=ctx.now)
     _not_oneself(ctx, done.member)
-    audit.write(ctx.connection, ctx.actor, "coupon.redeem", done.member, {"coupon": done.id}, now=ctx.now)
+    audit.write(ctx.connection, ctx.by, "coupon.redeem", done.member, {"coupon": done.id}, now=ctx.now)
     store = shops.name_of(ctx.connection, ctx.staff.store) or ctx.copy.text("some_store")
     notices.tell(ctx, done.member, "notice_redeemed", {"title": done.title, "store": store})
     spelled = coupons.spell(coupons.normalise_code(code))

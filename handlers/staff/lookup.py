@@ -5,7 +5,6 @@ from handlers.copy import yuan
 from handlers.inbound import Inbound
 from handlers.staff.coupons import find_member, refuse_problem
 from handlers.understanding import Understood
-from handlers.value import good_points
 from members import audit, coupons, ledger, orders, tiers
 from members.clock import business_date
 from members.vault import mask_phone, normalise_phone
@@ -17,7 +16,7 @@ def lookup(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     if "phone" not in said.slots:
         return Reply(ctx.copy.text("staff_lookup_how"))
     member = find_member(ctx, said.slots["phone"])
-    audit.write(ctx.connection, ctx.actor, "member.lookup", member, {}, now=ctx.now)
+    audit.write(ctx.connection, ctx.by, "member.lookup", member, {}, now=ctx.now)
     owned = ledger.balances(ctx.connection, member)
     receipt = orders.last(ctx.connection, member)
     last = f"{ctx.copy.day(receipt.at)} {yuan(receipt.total)}" if receipt else ctx.copy.text("staff_never")
@@ -26,7 +25,7 @@ def lookup(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
             "staff_lookup",
             phone=mask_phone(normalise_phone(said.slots["phone"])),
             tier=tiers.of_member(ctx.connection, member),
-            points=f"{good_points(ctx, member)[0]:,}",
+            points=f"{ledger.good_points(ctx.connection, member, ctx.now)[0]:,}",
             balance=yuan(owned["principal"] + owned["gift"]),
             coupons=coupons.count_usable(ctx.connection, member, ctx.now),
             last=last,

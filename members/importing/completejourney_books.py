@@ -38,7 +38,7 @@ _IDENTITY = ("member_id", "kind", "scope", "value", "sealed", "source", "created
 _ORDER = ("id", "order_no", "store_id", "member_id", "buyer", "at", "day", "total", "discount", "state", "source")
 _LINE = ("order_id", "line_no", "product_id", "quantity", "amount", "discount")
 _COUPON = (
-    "code", "key", "template", "member_id", "title", "state", "issued_at", "issued_by", "reason", "expires_at",
+    "code", "key", "template", "member_id", "granted_to", "title", "state", "issued_at", "issued_by", "reason", "expires_at",
     "redeemed_at", "redeemed_by", "redeemed_store", "order_id",
 )  # fmt: skip
 
@@ -154,7 +154,7 @@ def _write_coupons(
             granted[held.template, member] += 1
             used = None if held.purchase is None else household.purchases[held.purchase]
             rows.append(
-                (held.code, held.key, held.template, member, names[held.template],
+                (held.code, held.key, held.template, member, member, names[held.template],
                  "redeemed" if held.redeemed_at else "issued", held.issued_at, ACTOR, f"第 {held.campaign} 期优惠活动",
                  held.expires_at, held.redeemed_at, ACTOR if held.redeemed_at else "", used and used.store,
                  None if held.purchase is None else own[held.purchase])

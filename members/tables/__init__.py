@@ -1,6 +1,8 @@
 """Every table of the books. Money is integer 分, points are integers, instants are UTC-aware."""
 
 from members.tables.base import UtcDateTime, table
+from members.tables.counter import ApiKey, ApiRequest, Approval, StaffDeed, StaffTask
+from members.tables.loyalty import GiftGrant, PaidMembership, PerkUse, TierEvent
 from members.tables.messages import Audience, CampaignPlan, Decision, Delivery, Inbox, Outbox
 from members.tables.operations import AuditLog, JobRun, RateCount, Setting
 from members.tables.people import (
@@ -11,14 +13,31 @@ from members.tables.people import (
     Identity,
     Member,
     MemberKey,
+    MemberTag,
+    Merge,
+    MergeItem,
     Staff,
     Verification,
 )
-from members.tables.shop import Category, Order, OrderLine, Product, Store
-from members.tables.value import Account, Coupon, CouponGrant, CouponTemplate, Entry, LotUse, Movement, PointLot
+from members.tables.shop import Category, Order, OrderLine, Product, Refund, Store
+from members.tables.value import (
+    Account,
+    Coupon,
+    CouponGrant,
+    CouponSlot,
+    CouponTemplate,
+    CouponTransfer,
+    Entry,
+    LotUse,
+    Movement,
+    PointLot,
+)
 
 __all__ = [
     "Account",
+    "ApiKey",
+    "ApiRequest",
+    "Approval",
     "Audience",
     "AuditLog",
     "CampaignPlan",
@@ -28,27 +47,39 @@ __all__ = [
     "Conversation",
     "Coupon",
     "CouponGrant",
+    "CouponSlot",
     "CouponTemplate",
+    "CouponTransfer",
     "Decision",
     "Delivery",
     "Entry",
     "Follower",
+    "GiftGrant",
     "Identity",
     "Inbox",
     "JobRun",
     "LotUse",
     "Member",
     "MemberKey",
+    "MemberTag",
+    "Merge",
+    "MergeItem",
     "Movement",
     "Order",
     "OrderLine",
     "Outbox",
+    "PaidMembership",
+    "PerkUse",
     "PointLot",
     "Product",
     "RateCount",
+    "Refund",
     "Setting",
     "Staff",
+    "StaffDeed",
+    "StaffTask",
     "Store",
+    "TierEvent",
     "UtcDateTime",
     "Verification",
     "table",

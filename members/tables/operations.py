@@ -18,7 +18,7 @@ class RateCount(SQLModel, table=True):
 
 
 class AuditLog(SQLModel, table=True):
-    """Who did what to whom, and the figures before and after."""
+    """Who did what to whom, from where, on whose approval, and the figures before and after."""
 
     __tablename__ = "audit_log"
     id: int | None = key()
@@ -26,6 +26,11 @@ class AuditLog(SQLModel, table=True):
     actor: str = Field(index=True)
     action: str
     member_id: int | None = ref("member.id", index=True)
+    store_id: str | None = None
+    origin: str = Field(default="", description="wechat:… | api:… | cli | job")
+    approved_by: str = ""
+    before: dict[str, Any] = json_column()
+    after: dict[str, Any] = json_column()
     detail: dict[str, Any] = json_column()
 
 

@@ -17,6 +17,8 @@ class Member(SQLModel, table=True):
     state: str = Field(default="active", description="active | merged | erased")
     merged_into: int | None = ref("member.id")
     tier: str = ""
+    tier_since: datetime | None = when(null=True)
+    tier_until: date | None = None
     home_store: str | None = Field(default=None, foreign_key="store.id")
     personalised: bool = True
     birthday: date | None = None
@@ -126,7 +128,10 @@ class Verification(SQLModel, table=True):
 
 
 class Staff(SQLModel, table=True):
-    """A person who serves: role, store, and the openid they type from."""
+    """A person who serves: role, store, and the openid they type from, proved by the code sent to their phone.
+
+    `invite_hash` is the keyed hash of the word that opens the binding once, until `invite_until`.
+    """
 
     id: int | None = key()
     openid: str | None = Field(default=None, unique=True)
@@ -135,4 +140,61 @@ class Staff(SQLModel, table=True):
     store_id: str | None = Field(default=None, foreign_key="store.id")
     active: bool = True
     created_at: datetime = when()
+    created_by: str = ""
     revoked_at: datetime | None = when(null=True)
+    bound_at: datetime | None = when(null=True)
+    phone_index: str = ""
+    phone_sealed: bytes | None = None
+    invite_hash: str | None = Field(default=None, unique=True)
+    invite_until: datetime | None = when(null=True)
+
+
+class MemberTag(SQLModel, table=True):
+    """A word that describes a member, with its source and how sure it is; taken off by ending it."""
+
+    __tablename__ = "member_tag"
+    id: int | None = key()
+    member_id: int = ref("member.id", null=False)
+    tag: str
+    source: str = Field(description="staff | inferred | member")
+    confidence: float = 1.0
+    at: datetime = when()
+    by: str = ""
+    ended_at: datetime | None = when(null=True)
+    ended_by: str = ""
+
+    __table_args__ = (
+        Index(
+            "ux_member_tag",
+            "member_id",
+            "tag",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+
+class Merge(SQLModel, table=True):
+    """One member joined to another (`source_id` into `target_id`), and perhaps parted again."""
+
+    __tablename__ = "member_merge"
+    id: int | None = key()
+    source_id: int = ref("member.id", null=False, index=True)
+    target_id: int = ref("member.id", null=False, index=True)
+    at: datetime = when()
+    by: str = ""
+    reason: str = ""
+    undone_at: datetime | None = when(null=True)
+    undone_by: str = ""
+    detail: dict[str, Any] = json_column()
+
+
+class MergeItem(SQLModel, table=True):
+    """What a merge carried over, so that an unmerge can bring it back: an identity, coupon, order, lot, tag …"""
+
+    __tablename__ = "member_merge_item"
+    merge_id: int = ref("member_merge.id", null=False, primary=True)
+    kind: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    detail: dict[str, Any] = json_column()

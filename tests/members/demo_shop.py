@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from members import identity
+from members import identity, schema
 from members.db import Database
 from members.importing.completejourney import ImportOptions, import_completejourney
 from members.importing.progress import Silent
@@ -28,7 +28,7 @@ SECRET = {"identity": {"sealed"}, "member_key": {"wrapped"}}
 def fresh(url: str) -> Database:
     """Return empty books."""
     database = Database(url, synchronous="NORMAL")
-    SQLModel.metadata.create_all(database.engine)
+    schema.upgrade(database)
     return database
 
 

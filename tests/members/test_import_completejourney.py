@@ -85,12 +85,22 @@ def test_points_are_floored_per_order_and_live_for_two_years(shop: Any, truth: A
             wanted = sum(basket["total"] // 100 for basket in truth[household].values())
             assert ledger.balances(connection, member_of(database, household))["points"] == wanted
         rows = connection.execute(
-            select(movement.c.key, movement.c.reason, movement.c.at, order, lot.c.amount, lot.c.expires_at)
+            select(
+                movement.c.key,
+                movement.c.reason,
+                movement.c.at,
+                order.c.at.label("order_at"),
+                order.c.order_no,
+                order.c.total,
+                order.c.day,
+                lot.c.amount,
+                lot.c.expires_at,
+            )  # fmt: skip
             .select_from(movement.join(order, movement.c.order_id == order.c.id).join(lot))
             .limit(500)
         ).all()
         for row in rows:
-            assert (row.key, row.at) == (f"order:{row.order_no}:earn", row[8])
+            assert (row.key, row.at) == (f"order:{row.order_no}:earn", row.order_at)
             assert row.reason == f"消费 ¥{row.total / 100:.2f}"
             assert row.amount == row.total // 100
             assert row.expires_at == end_of_day(add_months(row.day, 24), SHANGHAI)

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import NoResultFound
-from sqlmodel import SQLModel
 
+from members import schema
 from members.db import Database
 from members.errors import MemberError
 from members.ledger import Booking, Leg, post
@@ -30,7 +30,7 @@ Outcome = tuple[list[tuple[int, bool]], dict[str, list[Any]]]
 def database(database_url: str) -> Iterator[Database]:
     """Yield books with three members and nothing booked."""
     made = Database(database_url)
-    SQLModel.metadata.create_all(made.engine)
+    schema.upgrade(made)
     with made.transaction() as connection:
         rows = [
             {"id": member, "created_at": START, "state": "active", "tier": "", "chain_seq": 0, "chain_hash": b""}

@@ -1,0 +1,114 @@
+"""The sections of config.yaml that the books obey."""
+
+from dataclasses import dataclass
+
+from members.rules.base import (
+    WEEKDAYS,
+    ClockTime,
+    Code,
+    Hours,
+    Multiplier,
+    Section,
+    Share,
+    Span,
+    SpanText,
+    Weekday,
+    ZoneName,
+)
+from members.rules.coupons import BundleRule, CouponRule, FreeItemRule, ScopeRule, SlotRule
+from members.rules.loyalty import (
+    BalanceRules,
+    BirthdayGift,
+    CheckinRule,
+    EarnBonus,
+    EarnRule,
+    ExpiryRule,
+    Gift,
+    GiftRules,
+    LoyaltyRules,
+    PaidPlan,
+    PartnerRule,
+    PerkRule,
+    PresentGift,
+    PurchaseGift,
+    ReferralRule,
+    RewardRule,
+    TierPolicy,
+    TierRule,
+    TopUpGift,
+    TotalGift,
+    VoucherRule,
+    named_coupons,
+)
+from members.rules.shop import (
+    BindingRules,
+    PrivacyRules,
+    Role,
+    ShopRules,
+    StaffLimits,
+    StaffRules,
+    StoreLimits,
+    StoreRule,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the books and the conversation need of config.yaml."""
+
+    shop: ShopRules
+    loyalty: LoyaltyRules
+    coupons: dict[str, CouponRule]
+    binding: BindingRules
+    staff: StaffRules
+
+
+__all__ = [
+    "WEEKDAYS",
+    "BalanceRules",
+    "BindingRules",
+    "BirthdayGift",
+    "BundleRule",
+    "CheckinRule",
+    "ClockTime",
+    "Code",
+    "CouponRule",
+    "EarnBonus",
+    "EarnRule",
+    "ExpiryRule",
+    "FreeItemRule",
+    "Gift",
+    "GiftRules",
+    "Hours",
+    "LoyaltyRules",
+    "Multiplier",
+    "PaidPlan",
+    "PartnerRule",
+    "PerkRule",
+    "PresentGift",
+    "PrivacyRules",
+    "PurchaseGift",
+    "ReferralRule",
+    "RewardRule",
+    "Role",
+    "Rules",
+    "ScopeRule",
+    "Section",
+    "Share",
+    "ShopRules",
+    "SlotRule",
+    "Span",
+    "SpanText",
+    "StaffLimits",
+    "StaffRules",
+    "StoreLimits",
+    "StoreRule",
+    "TierPolicy",
+    "TierRule",
+    "TopUpGift",
+    "TotalGift",
+    "VoucherRule",
+    "Weekday",
+    "ZoneName",
+    "named_coupons",
+]
