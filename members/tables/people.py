@@ -40,7 +40,7 @@ class Identity(SQLModel, table=True):
 
     id: int | None = key()
     member_id: int = ref("member.id", null=False, index=True)
-    kind: str = Field(description="openid | phone | card | shop")
+    kind: str = Field(description="openid | phone | card | shop | tail (last digits of the phone)")
     scope: str = Field(default="", description="official account of an openid, issuing shop of a shop id")
     value: str = Field(description="plain, but for phones: the keyed blind index")
     sealed: bytes | None = None
@@ -58,6 +58,12 @@ class Identity(SQLModel, table=True):
             unique=True,
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "ix_identity_tail",
+            "value",
+            sqlite_where=text("kind = 'tail' AND ended_at IS NULL"),
+            postgresql_where=text("kind = 'tail' AND ended_at IS NULL"),
         ),
     )
 

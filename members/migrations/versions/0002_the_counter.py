@@ -412,6 +412,8 @@ def _more_columns() -> None:
         for column in columns:
             op.add_column(table, column)
     op.create_index("ix_lot_use_lot_id", "lot_use", ["lot_id"])
+    tail = sa.text("kind = 'tail' AND ended_at IS NULL")
+    op.create_index("ix_identity_tail", "identity", ["value"], sqlite_where=tail, postgresql_where=tail)
     once = sa.text("reverses IS NOT NULL")
     op.create_index(
         "ux_movement_reverses", "movement", ["reverses"], unique=True, sqlite_where=once, postgresql_where=once
