@@ -45,7 +45,6 @@ THREAD = (
     ("  people: load", people, "load"),
     ("  understand", routing, "plan"),
     ("  answer", routing, "answer"),
-    ("    balances", ledger, "balances"),
     ("    good points", ledger, "good_points"),
     ("  outbox: waiting", outbox, "waiting"),
     ("  render", dispatch, "reply_xml"),

@@ -71,10 +71,21 @@ class Document:
 
     def problem(self, path: Key, message: str, suggestion: str | None = None, *, at_key: bool = False) -> Problem:
         """Place a message at `path`, or at the nearest thing above it that exists."""
+        path = self._as_written(path)
         held = next(path[:n] for n in range(len(path), -1, -1) if path[:n] in self.spots)
         spot = self.spots[held]
         line, column = (spot.key_line, spot.key_column) if at_key and held == path else (spot.line, spot.column)
         return Problem(spot.file, line, column, dotted(path), " ".join(message.splitlines()), suggestion)
+
+    def _as_written(self, path: Key) -> Key:
+        """Leave out the place in a list where only one thing was written instead of a list."""
+        written: Key = ()
+        for part in path:
+            above = [spot for spot in self.spots if spot[: len(written)] == written and len(spot) > len(written)]
+            if isinstance(part, int) and any(isinstance(spot[len(written)], str) for spot in above):
+                continue
+            written += (part,)
+        return written
 
 
 def dotted(path: Key) -> str:

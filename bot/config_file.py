@@ -265,6 +265,8 @@ def _lenient_value(kind: Any, data: Any) -> Any:
             with suppress(ValidationError, *_SLOPPY):
                 found[name] = _lenient_value(get_args(kind)[1], entry)
         return found
+    if get_origin(kind) is list:
+        return [_lenient_value(get_args(kind)[0], one) for one in (data if isinstance(data, list) else [data])]
     return TypeAdapter(kind).validate_python(data)
 
 

@@ -167,6 +167,8 @@ def _places(data: Any, loc: Key, missing: bool, path: Key, labels: tuple[tuple[i
     if isinstance(part, str):
         yield from _places(data, rest, missing, path, (*labels, (len(path), part)))
     else:
+        if part == 0 and isinstance(data, dict):  # one of something stands for a list of it
+            yield from _places(data, rest, missing, path, labels)
         yield _Place(path, labels, data)
 
 

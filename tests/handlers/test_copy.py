@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 # what listens, not what speaks: patterns and words of people
 HEARING = {"reading.py", "grammar.py", "understanding.py", "copy.py"}
 CLI_ONLY = {"bad_role", "no_store"}
+NOTICE = re.compile(r"notice_\w+|(?!reason_)\w+_notice")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -79,13 +80,13 @@ def test_texts_that_are_put_together_by_name_exist() -> None:
     named = {f"ask_{intent}" for intent, route in ROUTES.items() if route.exact}
     named |= {f"code_{verdict}" for verdict in ("wrong", "locked", "expired", "none", "limit", "busy", "wait", "shape")}
     named |= {"account_principal", "account_gift", "staff_masked_phone", "staff_one_each", "bad_phone"}
-    told = called("tell", "handlers")
-    for _, module in sources("handlers"):
-        for node in ast.walk(module):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "tell":
-                text = node.args[2]
-                assert isinstance(text, ast.Constant)
-                told.add(str(text.value))
+    told = {
+        str(node.value)
+        for room in ("handlers", "members", "scheduler", "bot")
+        for _, module in sources(room)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and NOTICE.fullmatch(node.value)
+    }
     assert len(told) >= 4
     named |= told | {f"reason_{text}" for text in told}
     assert named - set(TEXTS) == set()

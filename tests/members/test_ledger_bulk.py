@@ -133,9 +133,12 @@ def test_the_same_rows_as_one_by_one(database: Database, before: list[Booking], 
     assert _outcome(database, before, batches, _at_once) == expected
 
 
+LATER = START + timedelta(days=400)
+
+
 def test_many_rows_span_several_reads(database: Database) -> None:
     earned = [
-        Booking(f"e{n}", "earn", "import", START + timedelta(hours=n), _legs("earn", 1 + n % 3, 1, 3), expires_at=START)
+        Booking(f"e{n}", "earn", "import", START + timedelta(hours=n), _legs("earn", 1 + n % 3, 1, 3), expires_at=LATER)
         for n in range(1200)
     ]
     spent = [Booking(f"s{n}", "spend", "import", START, _legs("spend", 1 + n % 3, 1, 4)) for n in range(600)]
