@@ -15,6 +15,7 @@ from bot import config_file
 from bot.envelope import decode_aes_key
 from handlers.copy import problems as copy_problems
 from members.rules import (
+    VOUCHER,
     BindingRules,
     Code,
     CouponRule,
@@ -25,6 +26,7 @@ from members.rules import (
     ShopRules,
     StaffRules,
     named_coupons,
+    named_stores,
 )
 from members.segments import EVERYBODY, SegmentRule
 from recommend.rules import RecommendRules
@@ -160,13 +162,38 @@ class Config(Section):
 
     def checks(self) -> Iterable[Callable[[], Iterable[Problem]]]:
         """Return the cross-checks; each stands on its own."""
-        return (self._safety, self._gateway, self._master_keys, self._rewards, self._campaigns, self._copy)
+        return (
+            self._safety,
+            self._gateway,
+            self._master_keys,
+            self._rewards,
+            self._loyalty_names,
+            self._campaigns,
+            self._copy,
+        )
 
     def _rewards(self) -> Iterable[Problem]:
         """Coupons that the loyalty rules give away must exist."""
         for path, code in named_coupons(self.loyalty):
             if code not in self.coupons:
                 yield ("loyalty", *path), f"没有叫「{code}」的券模板", near(code, self.coupons)
+
+    def _loyalty_names(self) -> Iterable[Problem]:
+        """Tiers and stores that are named must exist; stores only where config.yaml lists any."""
+        tiers, stores = [tier.name for tier in self.loyalty.tiers], [store.id for store in self.shop.stores]
+        for place, bonus in enumerate(self.loyalty.earn.bonuses):
+            for name in bonus.tiers:
+                if name not in tiers:
+                    yield ("loyalty", "earn", "bonuses", place, "tiers"), f"没有叫「{name}」的等级", near(name, tiers)
+        for path, store in named_stores(self.loyalty, self.coupons):
+            if stores and store not in stores:
+                yield path, f"没有编号「{store}」的门店", near(store, stores)
+        plans = [plan.name for plan in self.loyalty.paid]
+        for place, name in enumerate(plans):
+            if name in tiers or plans.index(name) != place:
+                yield ("loyalty", "paid", place, "name"), f"「{name}」已经是另一个等级或付费会员的名字", None
+        if self.loyalty.points_to_voucher is not None and VOUCHER in self.coupons:
+            yield ("coupons", VOUCHER), f"「{VOUCHER}」是积分换券自己用的名字,请换一个", None
 
     def _campaigns(self) -> Iterable[Problem]:
         subscriptions = self.wechat.subscriptions

@@ -22,8 +22,19 @@ from members.tables import (
     table,
 )  # fmt: skip
 
-ACCOUNTS = {"points": "积分", "principal": "本金", "gift": "赠送金"}
-ACTIONS = {"coupon.issue": "发券", "coupon.redeem": "核销", "member.lookup": "查会员", "identity.bind": "绑定"}
+ACCOUNTS = {"points": "积分", "pending": "待到账积分", "principal": "本金", "gift": "赠送金", "owed": "欠积分"}
+COUNTED = ("points", "pending", "owed")
+ACTIONS = {
+    "coupon.issue": "发券", "coupon.redeem": "核销", "coupon.reverse": "退券", "coupon.void": "作废券",
+    "coupon.transfer": "转赠券", "order.take": "记一单", "order.refund": "退款", "points.adjust": "调积分",
+    "points.give": "送积分", "balance.topup": "充值", "balance.pay": "余额付款", "balance.refund": "退余额",
+    "member.lookup": "查会员", "member.tag": "标签", "tier.change": "等级变化", "identity.bind": "绑定",
+}  # fmt: skip
+KINDS = {
+    "earn": "得积分", "mature": "积分到账", "gift": "赠送", "spend": "用积分", "expire": "到期", "adjust": "调整",
+    "topup": "充值", "pay": "余额付款", "refund": "退款", "clawback": "收回积分", "settle": "抵欠积分",
+    "voucher": "积分换券", "exchange": "换里程", "merge": "合并", "unmerge": "拆分",
+}  # fmt: skip
 MOST = 20
 entries, movements, accounts, codes = table(Entry), table(Movement), table(Account), table(Verification)
 coupons, consents, outbox, audit = table(Coupon), table(ConsentEvent), table(Outbox), table(AuditLog)
@@ -55,9 +66,11 @@ def _movements(connection: Connection, member: int, since: datetime) -> Iterator
         .limit(MOST)
     )
     for row in connection.execute(found):
-        points = row.account == "points"
+        points = row.account in COUNTED or row.account.startswith("wallet:")
         amount, after = (f"{v:+,}" if points else yuan(v) for v in (row.amount, row.balance_after))
-        yield _line(row.at, row.kind, ACCOUNTS[row.account], row.reason, amount, after.lstrip("+"))
+        what = KINDS.get(row.kind.removeprefix("reverse_"), row.kind)
+        what = f"撤销{what}" if row.kind.startswith("reverse_") else what
+        yield _line(row.at, what, ACCOUNTS.get(row.account, row.account), row.reason, amount, after.lstrip("+"))
 
 
 def _coupons(connection: Connection, member: int, since: datetime) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Runs the app under uvicorn: one process, or several workers on PostgreSQL; stops gracefully."""
 
 import errno
-import gc
 import json
 import os
 import signal
@@ -24,7 +23,6 @@ from bot.service import Service, build
 log = structlog.get_logger("memberbot")
 GRACE_SECONDS = 10
 SCHEDULER_ENV = "MEMBERBOT_SCHEDULER"
-GARBAGE = (5000, 20, 100)  # Python's own 700, 10, 10 took a twentieth of the processor under load
 
 
 class Server(uvicorn.Server):
@@ -63,7 +61,6 @@ def serve_one(service: Service, host: str, port: int, *, scheduler: bool = True,
         # after a graceful stop uvicorn raises the signal again for whoever stood here before it: nobody
         for asked in (signal.SIGINT, signal.SIGTERM):
             signal.signal(asked, signal.SIG_IGN)
-        _settle()
         try:
             server.run(sockets=[listener])
         finally:
@@ -116,12 +113,4 @@ def worker() -> Front:
     logs.configure()
     path = Path(os.environ[CONFIG_ENV])
     config = configuration.load(path, os.environ)
-    front = build_app(build(config, path), scheduler=os.environ[SCHEDULER_ENV] == "1")
-    _settle()
-    return front
-
-
-def _settle() -> None:
-    """Keep what the start has made out of garbage collection for good."""
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
+    return build_app(build(config, path), scheduler=os.environ[SCHEDULER_ENV] == "1")

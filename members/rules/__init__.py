@@ -17,6 +17,7 @@ from members.rules.base import (
 )
 from members.rules.coupons import BundleRule, CouponRule, FreeItemRule, ScopeRule, SlotRule
 from members.rules.loyalty import (
+    VOUCHER,
     BalanceRules,
     BirthdayGift,
     CheckinRule,
@@ -39,6 +40,7 @@ from members.rules.loyalty import (
     TotalGift,
     VoucherRule,
     named_coupons,
+    named_stores,
 )
 from members.rules.shop import (
     BindingRules,
@@ -64,6 +66,7 @@ class Rules:
 
 
 __all__ = [
+    "VOUCHER",
     "WEEKDAYS",
     "BalanceRules",
     "BindingRules",
@@ -111,4 +114,5 @@ __all__ = [
     "Weekday",
     "ZoneName",
     "named_coupons",
+    "named_stores",
 ]

@@ -1,7 +1,7 @@
 """Points, balance, gifts and tiers: what moves them and by how much."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -18,7 +18,9 @@ from members.rules.base import (
     SpanText,
     Weekday,
 )
+from members.rules.coupons import CouponRule
 
+VOUCHER = "points-voucher"
 RATE = re.compile(r"^\s*(\d{1,7})\s*分\s*=\s*(\d{1,5})(?:\.(\d{1,2}))?\s*元\s*$")
 
 
@@ -329,3 +331,14 @@ def named_coupons(rules: LoyaltyRules) -> Iterator[tuple[tuple[str | int, ...], 
         gift = getattr(rules.referral, side, None)
         if gift is not None and gift.coupon:
             yield ("referral", side, "coupon"), gift.coupon
+
+
+def named_stores(rules: LoyaltyRules, coupons: Mapping[str, CouponRule]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield (key path, store id) of every store that earning, gifts and coupons name."""
+    for place, bonus in enumerate(rules.earn.bonuses):
+        yield from (((("loyalty", "earn", "bonuses", place, "stores")), store) for store in bonus.stores)
+    for kind in ("on_present", "on_purchase"):
+        for place, gift in enumerate(getattr(rules.gifts, kind)):
+            yield from ((("loyalty", "gifts", kind, place, "stores"), store) for store in gift.stores)
+    for code, coupon in coupons.items():
+        yield from ((("coupons", code, "scope", "stores"), store) for store in coupon.scope.stores)
