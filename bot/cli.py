@@ -12,8 +12,20 @@ import httpx
 import structlog
 import typer
 
-from bot import command_insight, config_file, demo, logs, saying, serving
-from bot.command_shop import campaigns, imports, members_of, segments, staff
+from bot import (
+    command_books,
+    command_import,
+    command_insight,
+    command_members,
+    config_file,
+    demo,
+    logs,
+    saying,
+    serving,
+)
+from bot.command_api import apikey
+from bot.command_shop import campaigns, imports, members_of, segments
+from bot.command_staff import staff
 from bot.command_wechat import wechat
 from bot.config import Config
 from bot.console import Bar, out, show
@@ -47,8 +59,19 @@ for name, part in (
     ("staff", staff),
     ("member", members_of),
     ("wechat", wechat),
+    ("apikey", apikey),
+    ("report", command_books.report),
 ):
     app.add_typer(part, name=name)
+imports.command("members")(command_import.members)
+imports.command("products")(command_import.products)
+imports.command("orders")(command_import.orders)
+members_of.command("merge")(command_members.merge)
+members_of.command("unmerge")(command_members.unmerge)
+members_of.command("history")(command_members.history)
+members_of.command("trail")(command_members.member_trail)
+staff.command("trail")(command_members.staff_trail)
+app.command("statement")(command_books.statement)
 app.command("recommend")(command_insight.recommend)
 app.command("repurchase")(command_insight.repurchases)
 
@@ -155,10 +178,14 @@ def free_port() -> int:
 
 
 @app.command()
-def nlu(texts: Annotated[list[str] | None, typer.Argument()] = None, json: Json = False) -> None:
+def nlu(
+    texts: Annotated[list[str] | None, typer.Argument()] = None,
+    staff: Annotated[bool, typer.Option("--staff", help="按店员来理解")] = False,
+    json: Json = False,
+) -> None:
     """Print intent, confidence and slots of each text (or of each line on standard input)."""
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
-        said = understand(text)
+        said = understand(text, staff=staff)
         if json:
             out(
                 jsonlib.dumps(

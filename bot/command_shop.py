@@ -1,4 +1,4 @@
-"""The command line's shop part: imports, members, segments, campaigns, staff."""
+"""The command line's shop part: imports, members, segments, campaigns."""
 
 import json as jsonlib
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from bot.console import Bar, out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from bot.service import Service
 from handlers.copy import yuan
-from members import coupons, identity, ledger, orders, shops, tiers
+from members import coupons, identity, ledger, merging, orders, tiers
 from members import segments as books
 from members.errors import MemberError
 from members.vault import mask_phone, normalise_phone
@@ -21,7 +21,6 @@ from scheduler import plan as plans
 imports = typer.Typer(help="导入数据", no_args_is_help=True)
 segments = typer.Typer(help="人群", no_args_is_help=True)
 campaigns = typer.Typer(help="营销活动", no_args_is_help=True)
-staff = typer.Typer(help="店员", no_args_is_help=True)
 members_of = typer.Typer(help="会员", no_args_is_help=True)
 
 
@@ -115,51 +114,6 @@ def campaign_apply(plan: str, config: ConfigPath = DEFAULT, json: Json = False) 
     show(asdict(applied), json, lambda _: out("\n".join(f"{k}\t{v}" for k, v in asdict(applied).items())))
 
 
-@staff.command("add")
-def staff_add(
-    name: str,
-    role: Annotated[str, typer.Option(help="cashier、adviser、manager 或 head_office")] = "cashier",
-    openid: Annotated[str | None, typer.Option(help="店员自己的 openid")] = None,
-    store: Annotated[str | None, typer.Option(help="门店编号")] = None,
-    config: ConfigPath = DEFAULT,
-    json: Json = False,
-) -> None:
-    """Add a person of staff."""
-    service = open_service(config)
-    try:
-        with service.database.transaction() as connection:
-            added = shops.add_staff(
-                connection, openid=openid, name=name, role=role, store=store, now=service.clock.now()
-            )
-    except MemberError as error:
-        words = {"bad_role": f"没有这种角色,可以是 {'、'.join(shops.ROLES)}", "no_store": f"没有编号 {store} 的门店"}
-        refuse(words[error.code])
-    show({"id": added}, json, lambda _: out(f"已添加 {name}(编号 {added})"))
-
-
-@staff.command("revoke")
-def staff_revoke(staff_id: int, config: ConfigPath = DEFAULT, json: Json = False) -> None:
-    """End what a person of staff may do, at once."""
-    service = open_service(config)
-    with service.database.transaction() as connection:
-        done = shops.revoke_staff(connection, staff_id, now=service.clock.now())
-    if not done:
-        refuse(f"没有编号 {staff_id} 的在职店员")
-    show({"revoked": staff_id}, json, lambda _: out(f"已停用编号 {staff_id}"))
-
-
-@staff.command("list")
-def staff_list(config: ConfigPath = DEFAULT, json: Json = False) -> None:
-    """List staff."""
-    service = open_service(config)
-    with service.database.reading() as connection:
-        rows = [dict(row._mapping) for row in shops.list_staff(connection)]
-    lines = [
-        f"{r['id']}\t{r['name']}\t{r['role']}\t{r['store_id'] or ''}\t{'在职' if r['active'] else '停用'}" for r in rows
-    ]
-    show(rows, json, lambda _: out("\n".join(lines)))
-
-
 @members_of.command("show")
 def member_show(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Show a member by id, phone or openid; the phone is masked."""
@@ -189,9 +143,14 @@ def member_show(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> N
     show(shown, json, lambda _: out("\n".join(f"{k}\t{v}" for k, v in words.items())))
 
 
-def find(service: Service, connection: Any, ref: str) -> int:
-    """Return the member meant by an id, a phone or an openid; exits with 2 when there is none."""
+def find(service: Service, connection: Any, ref: str, *, merged: bool = False) -> int:
+    """Return the member meant by an id, a phone, a card number or an openid; exits with 2 when there is none.
+
+    The id of a member who was merged means whom they are part of now, unless `merged` asks for themselves.
+    """
     found = identity.find(connection, "openid", ref, service.config.wechat.app_id)
+    if found is None:
+        found = identity.find(connection, "card", ref)
     if found is None and ref.isdigit() and len(ref) < 11:
         found = identity.existing(connection, int(ref))
     if found is None:
@@ -201,4 +160,4 @@ def find(service: Service, connection: Any, ref: str) -> int:
             found = None
     if found is None:
         refuse(f"没有找到会员「{ref}」(可以用会员编号、手机号或 openid)")
-    return found
+    return found if merged else merging.present(connection, found)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from bot.inbound import parse_xml
 from bot.logs import safe_trace
 from bot.metrics import HANDLED
 from bot.render import TEXT_BYTES, reply_xml, size
-from handlers import routing
+from handlers import flows, routing
 from handlers.context import Context, Reply
 from handlers.copy import Copy
 from handlers.inbound import Inbound
@@ -26,6 +26,7 @@ from members.db import Database
 from members.errors import MemberError
 from members.people import Person
 from members.rules import Rules
+from members.segments import SegmentRule
 from members.vault import Vault
 from recommend.rules import RecommendRules
 
@@ -62,6 +63,7 @@ class Setup:
     clock: Clock
     app_id: str
     link: Callable[[str, str], str]
+    segments: Mapping[str, SegmentRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,11 @@ class Dispatcher:
         setup, inbound = self._setup, job.inbound
         ctx = Context(
             connection, person, setup.app_id, setup.rules, setup.recommend, setup.copy, setup.vault, now, inbound.key,
-            setup.link, wake,
+            setup.link, wake, setup.segments,
         )  # fmt: skip
-        flow = ctx.stand
-        chosen = routing.plan(inbound, person, flow.state if flow else None)
+        chosen = routing.plan(inbound, person, ctx.stand)
+        if chosen.takes_up:  # outside the savepoint: a refusal must not bring back what waited for a 确认
+            flows.take_up(ctx)
         event = inbound.event.lower() if inbound.event.lower() in EVENTS else "other_event"
         intent = chosen.route.intent if chosen.route else event
         HANDLED.labels(intent).inc()

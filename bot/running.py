@@ -103,7 +103,11 @@ def schedule_of(service: Service, wake: Callable[[], None] = lambda: None) -> Sc
     """Return the jobs of one installation; `wake` is called when one has put messages in the outbox."""
     config = service.config
     keep = config.privacy.keep_inbox.delta()
-    return Schedule(service.database, build_jobs(service.database, config.push_rules, keep_inbox=keep, wake=wake))
+    jobs = build_jobs(
+        service.database, service.vault, config.push_rules, say=service.copy.text, app=config.wechat.app_id,
+        keep_inbox=keep, wake=wake,
+    )  # fmt: skip
+    return Schedule(service.database, jobs)
 
 
 def worker_of(service: Service) -> Worker:

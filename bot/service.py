@@ -17,12 +17,13 @@ from bot.wechat import WeChatClient
 from bot.wire import LiveWire
 from bot.writer import Writer
 from handlers.copy import Copy
-from members import coupons, schema, settings, shops
+from members import coupons, schema, settings, shops, slots, tails
 from members.clock import Clock
 from members.db import Database
 from members.vault import Vault
 
 CLOCK = "sandbox:clock"
+TAILS_AT_START = 2000  # of a large shop the nightly job does the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,13 @@ class Service:
         schema.upgrade(self.database)
         with self.database.transaction() as connection:
             shops.sync_stores(connection, self.config.shop.stores)
-            coupons.sync_templates(connection, self.config.coupons)
+            voucher, zone = self.config.loyalty.points_to_voucher, self.config.shop.zone
+            coupons.sync_templates(connection, self.config.coupons, voucher, zone=zone)
         if self.config.sandbox.enabled:
             self.clock.offset = self._stored_offset()
+        with self.database.transaction() as connection:
+            slots.sync(connection, self.config.coupons, zone=zone, now=self.clock.now())
+            tails.backfill(connection, self.vault, now=self.clock.now(), limit=TAILS_AT_START)
 
     def _stored_offset(self) -> timedelta:
         with self.database.reading() as connection:
@@ -74,8 +79,9 @@ def build(config: Config, path: Path, *, clock: Clock | None = None) -> Service:
     vault, clock, rules, section = Vault(config.privacy.keys), clock or Clock(), config.rules, config.wechat
     copy = Copy(config.copy_, shop=config.shop.name, zone=config.shop.zone, service_phone=config.shop.service_phone)
     setup = Setup(
-        database, vault, rules, config.recommend, copy, clock, section.app_id, partial(_link, section.public_url)
-    )
+        database, vault, rules, config.recommend, copy, clock, section.app_id,
+        partial(_link, section.public_url), config.segments,
+    )  # fmt: skip
     dispatcher = Dispatcher(setup)
     spool = Spool(folder / "spool", vault)
     writer = Writer(dispatcher, spool)

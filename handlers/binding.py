@@ -6,8 +6,9 @@ from handlers.copy import yuan
 from handlers.flows import Flow, Purpose
 from handlers.grammar import SURE
 from handlers.inbound import Inbound
+from handlers.staff import joining
 from handlers.understanding import Understood
-from members import audit, conversations, coupons, identity, ledger, tiers, verification
+from members import adoption, audit, buyers, conversations, coupons, identity, ledger, tiers, verification
 from members.errors import MemberError
 from members.vault import mask_phone, normalise_phone
 
@@ -115,6 +116,8 @@ def _no_code(ctx: Context) -> Reply:
 def _proved(ctx: Context, checked: verification.Checked) -> Reply:
     sealed = ctx.stand.sealed if ctx.stand is not None and flows.purpose(ctx) is Purpose.PROVE else None
     flows.leave(ctx)
+    if checked.purpose == Purpose.STAFF:
+        return joining.proved(ctx, checked.phone)
     if checked.purpose == Purpose.BIND:
         return _bound(ctx, checked.phone)
     if ctx.person.member is None:
@@ -140,7 +143,14 @@ def _changed(ctx: Context, phone: str) -> Reply:
         conversations.end(ctx.connection, openid)
     told = {"time": ctx.now, "phone": mask_phone(phone), "old": mask_phone(old)}
     notices.tell(ctx, member, "phone_changed_notice", told, channels=notices.SECURITY)
-    return Reply(ctx.copy.text("phone_changed", phone=mask_phone(phone)))
+    return Reply(ctx.copy.text("phone_changed", phone=mask_phone(phone)) + _adopted(ctx, member))
+
+
+def _adopted(ctx: Context, member: int) -> str:
+    """Attach what the member bought before we knew them; return a line that says so, or nothing."""
+    marks = buyers.marks_of(ctx.connection, member, ctx.app)
+    count = adoption.adopt(ctx.connection, ctx.vault, ctx.rules, member, marks, app=ctx.app, by=ctx.by, now=ctx.now)
+    return "\n" + ctx.copy.text("adopted", count=count) if count else ""
 
 
 def _bound(ctx: Context, phone: str) -> Reply:
@@ -153,8 +163,9 @@ def _bound(ctx: Context, phone: str) -> Reply:
         most_openids=rules.binding.openids_per_member, now=ctx.now,
     )  # fmt: skip
     audit.write(ctx.connection, ctx.by, "identity.bind", member, {"taken_over": taken_over}, now=ctx.now)
+    adopted = _adopted(ctx, member)
     if not taken_over:
-        return Reply(ctx.copy.text("bound_new", tier=tier))
+        return Reply(ctx.copy.text("bound_new", tier=tier) + adopted)
     told = {"time": ctx.now, "phone": mask_phone(phone)}
     notices.tell(ctx, member, "other_bound_notice", told, channels=notices.SECURITY)
     owned = ledger.balances(ctx.connection, member)
@@ -167,6 +178,7 @@ def _bound(ctx: Context, phone: str) -> Reply:
             balance=yuan(owned["principal"] + owned["gift"]),
             coupons=f"{coupons.count_usable(ctx.connection, member, ctx.now):,}",
         )
+        + adopted
     )
 
 

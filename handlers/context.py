@@ -1,6 +1,6 @@
 """What a handler gets and gives: a Context for one message, a Reply."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +14,7 @@ from members.audit import Actor
 from members.conversations import Stand
 from members.people import MemberView, Person, StaffView
 from members.rules import Rules
+from members.segments import SegmentRule
 from members.vault import Vault
 from recommend.rules import RecommendRules
 
@@ -48,7 +49,10 @@ class Handler(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """Everything one message may use; `link` turns a path and a subject into a signed public address ('' if none)."""
+    """Everything one message may use; `link` turns a path and a subject into a signed public address ('' if none).
+
+    `flow` is the staff flow that this message goes on with; it has ended with it.
+    """
 
     connection: Connection
     person: Person
@@ -61,6 +65,8 @@ class Context:
     message_key: str
     link: Callable[[str, str], str]
     wake: list[str] = field(default_factory=list)
+    segments: Mapping[str, SegmentRule] = field(default_factory=dict)
+    flow: Stand | None = None
 
     @property
     def openid(self) -> str:

@@ -1,6 +1,5 @@
 """Who the member is at the till: the member code and the tier."""
 
-import hmac
 import re
 from datetime import timedelta
 
@@ -8,15 +7,14 @@ from handlers.context import Article, Context, Reply
 from handlers.copy import yuan
 from handlers.inbound import Inbound
 from handlers.understanding import Understood
-from members import identity, orders
-from members.clock import business_date
-
-CODE_ROTATES = 60
+from members import identity, outlook, perks, plans, tiers
+from members import member_code as codes
+from members.standing import YEAR, span_words
 
 
 def member_code(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Show the short-lived member code, as text and, where we have a public address, as a QR picture."""
-    code = short_code(ctx)
+    code = codes.make(ctx.vault, ctx.member.id, ctx.now)
     card = identity.card_of(ctx.connection, ctx.member.id)
     shown = "\n" + ctx.copy.text("member_card", card=" ".join(re.findall(".{1,4}", card))) if card else ""
     text = ctx.copy.text("member_code", code=f"{code[:4]} {code[4:8]} {code[8:]}", card=shown)
@@ -27,40 +25,45 @@ def member_code(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     return Reply(articles=(Article(head, rest, picture, f"{picture}.png"),))
 
 
-def short_code(ctx: Context) -> str:
-    """Return 12 digits that name the member for this and the next minute: id and a keyed check of id and minute."""
-    minute = int(ctx.now.timestamp()) // CODE_ROTATES
-    proof = int(ctx.vault.blind_index("member code", f"{ctx.member.id}:{minute}")[:12], 16) % 10**5
-    return f"{ctx.member.id:07d}{proof:05d}"
-
-
-def code_names(code: str, ctx: Context) -> int | None:
-    """Return the member a short code names, None when it is wrong or older than two minutes."""
-    if not (code.isascii() and code.isdecimal()) or len(code) != 12:
-        return None
-    member, now = int(code[:7]), int(ctx.now.timestamp()) // CODE_ROTATES
-    for minute in (now, now - 1):
-        proof = int(ctx.vault.blind_index("member code", f"{member}:{minute}")[:12], 16) % 10**5
-        if hmac.compare_digest(f"{proof:05d}", code[7:]):
-            return member
-    return None
-
-
 def tier(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """Tell the tier, what it brings, and how far the next one is."""
-    shop, loyalty = ctx.rules.shop, ctx.rules.loyalty
-    until = business_date(ctx.now, shop.zone, shop.day_start)
-    spent = orders.spent(ctx.connection, ctx.member.id, since=until - timedelta(days=365), until=until)
-    names = [rule.name for rule in loyalty.tiers]
-    place = names.index(ctx.member.tier) if ctx.member.tier in names else 0
-    rule = loyalty.tiers[place]
-    parts = [ctx.copy.text("tier", tier=rule.name)]
-    parts += [f"· {perk.name}" for perk in rule.perks]
-    higher = loyalty.tiers[place + 1 : place + 2]
-    if higher:
-        gap, name = higher[0].spend_12_months * 100 - spent, higher[0].name
-        key = "tier_next" if gap > 0 else "tier_soon"
-        parts.append(ctx.copy.text(key, spent=yuan(spent), gap=yuan(gap), next=name))
-    elif place:
-        parts.append(ctx.copy.text("tier_top"))
+    """Tell the tier and why, until when, what it brings and how far the next one is; then the plan that was bought."""
+    known, connection = ctx.member.id, ctx.connection
+    look = outlook.of(connection, ctx.rules, known, ctx.now)
+    parts = [ctx.copy.text("tier", tier=look.rule.name)]
+    parts += [ctx.copy.text("tier_why", reason=look.why)] if look.why else []
+    if look.grace is not None:
+        parts.append(ctx.copy.text("tier_grace", missing=look.grace.missing, last=tiers.day_words(look.grace.last)))
+    elif look.until is not None:
+        parts.append(ctx.copy.text("tier_until", until=tiers.day_words(look.until)))
+    parts += [_perk(ctx, perk) for perk in perks.of(connection, ctx.rules, known, ctx.now)]
+    parts += _next(ctx, look)
+    plan = plans.plan_of(connection, known, ctx.now)
+    if plan is not None:
+        last = ctx.copy.day(plan.until - timedelta(seconds=1))
+        parts.append(ctx.copy.text("tier_plan", plan=plan.name, until=last))
     return Reply("\n".join(parts))
+
+
+def _perk(ctx: Context, perk: perks.Perk) -> str:
+    if perk.left is None:
+        return ctx.copy.text("perk", name=perk.name)
+    return ctx.copy.text("perk_left" if perk.left else "perk_used", name=perk.name, left=perk.left)
+
+
+def _next(ctx: Context, look: outlook.Outlook) -> list[str]:
+    """Say how far the next tier is: in one sentence where it only asks for a year's spending."""
+    if look.higher is None:
+        return [ctx.copy.text("tier_top")] if look.rule is not ctx.rules.loyalty.tiers[0] else []
+    name, first = look.higher.name, look.missing[0]
+    if len(look.missing) == 1 and first.demand.kind == "spend" and first.demand.within == YEAR:
+        key = "tier_next" if first.gap else "tier_soon"
+        return [ctx.copy.text(key, spent=yuan(first.there), gap=yuan(first.gap), next=name)]
+    gaps = [_gap(ctx, missing) for missing in look.missing if missing.gap]
+    key = "tier_next_all" if gaps else "tier_soon_all"
+    return [ctx.copy.text(key, gaps=ctx.copy.text("and_list").join(gaps), next=name)]
+
+
+def _gap(ctx: Context, missing: outlook.Missing) -> str:
+    within = span_words(missing.demand.within)
+    gap = yuan(missing.gap) if missing.demand.kind == "spend" else missing.gap
+    return ctx.copy.text(f"tier_gap_{missing.demand.kind}", within=within, gap=gap)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from handlers import binding, events, membership, offers, orders, privacy, talk, value
+from handlers import binding, coupons, events, exchange, membership, offers, orders, privacy, rewards, talk, value
 from handlers.context import Context, Handler, Reply
 from handlers.inbound import Inbound
-from handlers.staff import coupons as staff_coupons
-from handlers.staff import lookup
+from handlers.staff import counter, errands, joining, lookup, managing
+from handlers.staff import talk as staff_talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ _ROWS = (
     Route("points_history", value.points_history),
     Route("balance", value.balance),
     Route("balance_history", value.balance_history),
-    Route("coupons", value.coupons),
+    Route("coupons", coupons.show),
+    Route("transfer_coupon", coupons.transfer, writes=True),
+    Route("claim_coupon", coupons.claim, writes=True),
+    Route("book_coupon", coupons.book, writes=True),
     Route("last_order", orders.last_order),
     Route("member_code", membership.member_code),
     Route("tier", membership.tier),
@@ -44,7 +47,7 @@ _ROWS = (
     Route("change_phone", binding.change_phone, writes=True),
     Route("unbind", binding.unbind, writes=True),
     Route("confirm_unbind", binding.confirm_unbind, writes=True),
-    Route("confirm", binding.confirm, members_only=False, writes=True),
+    Route("confirm", exchange.confirm, members_only=False, writes=True),
     Route("cancel", binding.cancel, members_only=False, writes=True),
     Route("unsubscribe", privacy.unsubscribe, members_only=False, writes=True, exact=True),
     Route("resubscribe", privacy.resubscribe, writes=True, exact=True),
@@ -58,19 +61,35 @@ _ROWS = (
     Route("not_text", talk.say("not_text"), members_only=False, clickable=False),
     Route("voice_unclear", talk.say("voice_unclear"), members_only=False, clickable=False),
     Route("unknown", talk.say("unknown_member", "unknown_stranger"), members_only=False),
-    Route("redeem_points", talk.say("not_offered")),
+    Route("redeem_points", exchange.redeem_points, writes=True),
+    Route("exchange_answer", exchange.answer, writes=True, clickable=False),
     Route("reorder", talk.say("not_offered")),
     Route("invite", talk.say("not_offered")),
-    Route("checkin", talk.say("not_offered")),
+    Route("checkin", rewards.checkin, writes=True),
     Route("profile", talk.say("not_offered")),
-    Route("statement", talk.say("not_offered")),
+    Route("statement", exchange.statement),
     Route("erase", talk.say("not_offered")),
     Route("export_data", talk.say("not_offered")),
-    Route("staff_issue", staff_coupons.issue, members_only=False, writes=True),
-    Route("staff_redeem", staff_coupons.redeem, members_only=False, writes=True),
-    Route("staff_lookup", lookup.lookup, members_only=False, writes=True),
+    *(
+        Route(intent, counter.command(*needed), members_only=False, writes=True)
+        for intent, needed in staff_talk.COMMANDS.items()
+    ),
+    Route("staff_answer", staff_talk.answer, members_only=False, writes=True, clickable=False),
+    Route("staff_confirm", staff_talk.confirm, members_only=False, writes=True, clickable=False),
+    Route("staff_undo", errands.undo, members_only=False, writes=True),
     Route("staff_today", lookup.today, members_only=False),
-    Route("staff_help", talk.say("staff_help"), members_only=False),
+    Route("staff_segment", lookup.segment, members_only=False),
+    Route("staff_help", lookup.helped, members_only=False),
+    Route("staff_approvals", managing.waiting, members_only=False),
+    Route("staff_approve", managing.approve, members_only=False, writes=True, clickable=False),
+    Route("staff_refuse", managing.refuse, members_only=False, writes=True, clickable=False),
+    Route("staff_people", managing.people, members_only=False),
+    Route("staff_invite", managing.invite, members_only=False, writes=True, clickable=False),
+    Route("staff_revoke", managing.revoke, members_only=False, writes=True, clickable=False),
+    Route("staff_tasks", managing.todo, members_only=False),
+    Route("staff_assign", managing.assign, members_only=False, writes=True, clickable=False),
+    Route("staff_done", managing.finish, members_only=False, writes=True, clickable=False),
+    Route("invite_word", joining.word, members_only=False, writes=True, clickable=False),
 )
 ROUTES: Mapping[str, Route] = MappingProxyType({route.intent: route for route in _ROWS})
 

@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from handlers import grammar
+from handlers.commands import coupon_command
 from handlers.grammar import SURE, UNSURE
 from handlers.reading import NUMBER, PHONE, code_in, normalise, phone_in, signs, squeeze
-from handlers.staff.grammar import command_in
+from handlers.staff.understanding import command_in
 
 ACTIONS = frozenset(
     (
@@ -57,6 +58,8 @@ def understand(
     if not staff and (typed := _phrases().get(text)) is not None:
         return Understood(typed)
     plain = normalise(text)
+    if (of_coupon := coupon_command(plain)) is not None:
+        return Understood(of_coupon[0], slots=of_coupon[1])
     code = code_in(plain, expecting=expecting_code)
     if code is not None and not (expecting_phone and not expecting_code):
         return Understood("verify_code", slots={"code": code})

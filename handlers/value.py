@@ -9,6 +9,7 @@ from handlers.inbound import Inbound
 from handlers.understanding import Understood
 from members import coupons as books
 from members import ledger
+from members import points as points_books
 from members.clock import business_date
 
 SHOWN = 5
@@ -24,13 +25,24 @@ def points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     parts = [ctx.copy.text("points", points=f"{owned:,}")]
     if expiring is not None:
         parts.append(ctx.copy.text("points_expiry", amount=f"{expiring[1]:,}", date=last_day(ctx, expiring[0])))
-    parts += _rewards(ctx, owned)
+    parts += [*_waiting(ctx), *_rewards(ctx, owned)]
     rate = loyalty.earn.per_100_yuan
     if rate and loyalty.earn.back is not None:
         parts.append(ctx.copy.text("points_rule_back", back=yuan(rate)))
     elif rate:
         parts.append(ctx.copy.text("points_rule", rate=loyalty.earn.points_per_yuan))
     return Reply("\n".join(parts))
+
+
+def _waiting(ctx: Context) -> list[str]:
+    """Say what is still to mature and what is owed, where there is any."""
+    owned, said = ledger.balances(ctx.connection, ctx.member.id), []
+    if owned["pending"]:
+        first = points_books.next_maturing(ctx.connection, ctx.member.id) or ctx.now
+        said.append(ctx.copy.text("points_pending", amount=f"{owned['pending']:,}", date=ctx.copy.day(first)))
+    if owned["owed"]:
+        said.append(ctx.copy.text("points_owed", amount=f"{-owned['owed']:,}"))
+    return said
 
 
 def _rewards(ctx: Context, owned: int) -> list[str]:
@@ -106,6 +118,7 @@ def coupons(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     if count > SHOWN:
         parts.append(ctx.copy.text("coupons_more", count=f"{count - SHOWN:,}"))
     parts += [ctx.copy.text("coupons_how", how=ways[0])] if same else []
+    parts += [ctx.copy.text("coupons_one")] if ctx.link("qr", "0") else []
     return Reply("\n".join(parts))
 
 

@@ -15,6 +15,10 @@ _PUT = _PUT.on_conflict_do_update(
     index_elements=[_conversations.c.openid],
     set_={name: _PUT.excluded[name] for name in ("state", "data", "sealed", "expires_at")},
 )
+_TAKE = delete(_conversations).where(
+    _conversations.c.openid == bindparam("who"), _conversations.c.state == bindparam("stood"),
+    _conversations.c.expires_at == bindparam("until"),
+)  # fmt: skip
 _END = delete(_conversations).where(_conversations.c.openid == bindparam("who"))
 
 
@@ -32,6 +36,12 @@ def put(connection: Connection, openid: str, stand: Stand) -> None:
     """Remember where the flow stands."""
     row = {"openid": openid, "state": stand.state, "data": stand.data}
     connection.execute(_PUT, row | {"sealed": stand.sealed, "expires_at": stand.expires_at})
+
+
+def take(connection: Connection, openid: str, stand: Stand) -> bool:
+    """End the flow that was read; False when it is another's already: of two messages only one goes on with it."""
+    bound = {"who": openid, "stood": stand.state, "until": stand.expires_at}
+    return connection.execute(_TAKE, bound).rowcount == 1
 
 
 def end(connection: Connection, openid: str) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from members import tails
 from members.errors import MemberError
 from members.tables import Identity, Member, Order, table
 from members.vault import Vault
@@ -66,6 +67,15 @@ def add(
         "created_at": now, "ended_at": None, "ended_by": "",
     }  # fmt: skip
     connection.execute(insert(identities), row)
+
+
+def add_phone(
+    connection: Connection, vault: Vault, member: int, key: bytes, phone: str, *, source: str, now: datetime
+) -> None:
+    """Add an E.164 phone, sealed under the member's `key` and found by its blind indexes: the whole and its tail."""
+    index, sealed = vault.blind_index("phone", phone), vault.seal(key, "phone", phone)
+    add(connection, member, "phone", "", index, source=source, sealed=sealed, now=now)
+    tails.add(connection, vault, member, phone, source=source, now=now)
 
 
 def find(connection: Connection, kind: str, value: str, scope: str = "") -> int | None:
@@ -134,8 +144,7 @@ def bind(
     known = member is not None
     if member is None:
         member, key = create(connection, vault, tier=tier, now=now)
-        sealed = vault.seal(key, "phone", phone)
-        add(connection, member, "phone", "", index, source="otp", sealed=sealed, now=now)
+        add_phone(connection, vault, member, key, phone, source="otp", now=now)
     else:
         lock(connection, member)
         if find(connection, "phone", index) != member:
@@ -181,8 +190,8 @@ def change_phone(connection: Connection, vault: Vault, member: int, phone: str, 
     for row in of_member(connection, member):
         if row.kind == "phone":
             connection.execute(_END.values(ended_at=now, ended_by=by), {"identity": row.id})
-    sealed = vault.seal(vault.member_key(connection, member), "phone", phone)
-    add(connection, member, "phone", "", index, source="otp", sealed=sealed, now=now)
+    tails.end(connection, member, by=by, now=now)
+    add_phone(connection, vault, member, vault.member_key(connection, member), phone, source="otp", now=now)
     adopt_orders(connection, member, index)
 
 

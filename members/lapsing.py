@@ -1,14 +1,17 @@
 """Whether a planned message is still wanted at the moment it would go out: refusals and purchases since the plan."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from members import consent
-from members.tables import Member, Order, OrderLine, Product, table
+from members.products import KEPT
+from members.tables import Coupon, Member, Order, OrderLine, Product, table
 
 orders, lines, products, members = table(Order), table(OrderLine), table(Product), table(Member)
+coupons = table(Coupon)
 PUSHED = ("marketing", "reminder")
 _BOUGHT = (
     select(orders.c.id)
@@ -18,9 +21,16 @@ _BOUGHT = (
         orders.c.at > bindparam("since"),
         orders.c.at <= bindparam("until"),
         orders.c.state != "refunded",
+        KEPT,
         products.c.category == bindparam("code"),
     )
     .limit(1)
+)
+_STILL_HELD = (
+    select(func.count())
+    .select_from(coupons)
+    .where(coupons.c.id.in_(bindparam("waiting", expanding=True)), coupons.c.state.in_(("issued", "locked")))
+    .where(coupons.c.member_id == bindparam("member"))
 )
 _WANTS_PERSONAL = select(members.c.personalised, members.c.state).where(members.c.id == bindparam("member"))
 
@@ -31,11 +41,15 @@ def bought(connection: Connection, member: int, category: str, *, since: datetim
     return connection.execute(_BOUGHT, bound).scalar_one_or_none() is not None
 
 
+def _unused(connection: Connection, member: int, waiting: Sequence[int]) -> bool:
+    return bool(connection.execute(_STILL_HELD, {"waiting": list(waiting), "member": member}).scalar_one())
+
+
 def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     """Return why a message in the outbox must not go out any more, or nothing when it may.
 
     Only what was pushed can lapse: what a member asked for is theirs. `row` needs kind, member_id, campaign, content
-    and created_at; content's `personal` and `until_bought` (a category) say what the message rests on.
+    and created_at; content's `personal`, `until_bought` (a category) and `until_used` (coupons) say what it rests on.
     """
     if row.kind not in PUSHED or row.member_id is None:
         return ""
@@ -47,6 +61,8 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     if row.content.get("personal") and not wants.personalised:
         return "会员选择了不要个性化"
     category = row.content.get("until_bought")
+    if (waiting := row.content.get("until_used")) and not _unused(connection, row.member_id, waiting):
+        return "券已经用了"
     if category and bought(connection, row.member_id, category, since=row.created_at, until=now):
         return "会员已经买了"
     return ""

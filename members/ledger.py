@@ -8,26 +8,28 @@ points taken back beyond what there was (never above zero); `wallet:NAME`, what 
 and pending form lots. What has run out but is not booked as expired yet is not spent any more.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, update
 
+from members.bookings import GENESIS, MAX_AMOUNT, Booked, Booking, Leg, canonical, chain, check
 from members.errors import MemberError
+from members.lots import LOT_KINDS, lot_uses, lots, move
 from members.prepared import Prepared
-from members.tables import Account, Entry, LotUse, Member, Movement, PointLot, table
+from members.tables import Account, Entry, Member, Movement, table
 
-GENESIS = bytes(32)
+__all__ = [
+    "GENESIS", "LOT_KINDS", "MAX_AMOUNT", "MEMBER_KINDS", "Booked", "Booking", "Leg", "accounts", "balances",
+    "canonical", "chain", "check", "entries", "expire_points", "find", "good_points", "history", "lot_uses", "lots",
+    "member_account", "members", "movements", "post", "reversal", "system_account",
+]  # fmt: skip
+
 MEMBER_KINDS = ("points", "pending", "principal", "gift", "owed")
-LOT_KINDS = ("points", "pending")
-MAX_AMOUNT = 10**12
 
-members, accounts, movements = table(Member), table(Account), table(Movement)
-entries, lots, lot_uses = table(Entry), table(PointLot), table(LotUse)
+members, accounts, movements, entries = table(Member), table(Account), table(Movement), table(Entry)
 
 _HEAD = select(members.c.chain_seq, members.c.chain_hash).where(members.c.id == bindparam("member")).with_for_update()
 _SET_HEAD = (
@@ -52,42 +54,12 @@ _APPLY = (
     .returning(accounts.c.balance)
 )
 _BY_KEY = select(movements.c.id).where(movements.c.key == bindparam("movement_key"))
-_OPEN_LOTS = (
-    select(lots.c.id, lots.c.remaining, lots.c.expires_at)
-    .where(
-        lots.c.member_id == bindparam("member"), lots.c.account == bindparam("lot_account"),
-        lots.c.remaining > literal_column("0"),
-    )
-    .order_by(lots.c.expires_at, lots.c.id)
-)  # fmt: skip
-_LOT = select(lots.c.id, lots.c.remaining, lots.c.expires_at).where(
-    lots.c.id == bindparam("lot"), lots.c.member_id == bindparam("member"), lots.c.account == bindparam("lot_account")
-)
-_OPENED_BY = select(lots.c.id).where(lots.c.movement_id == bindparam("movement"), lots.c.remaining > 0)
-_TAKEN_BY = (
-    select(lots.c.id, lot_uses.c.amount)
-    .select_from(lot_uses.join(lots))
-    .where(
-        lot_uses.c.movement_id == bindparam("movement"), lots.c.member_id == bindparam("member"),
-        lots.c.account == bindparam("lot_account"), lot_uses.c.amount > 0,
-    )
-    .order_by(lots.c.expires_at, lots.c.id)
-)  # fmt: skip
-_TAKE_LOT = (
-    update(lots)
-    .where(
-        lots.c.id == bindparam("lot"), lots.c.remaining >= bindparam("take"),
-        lots.c.remaining - bindparam("take") <= lots.c.amount,
-    )
-    .values(remaining=lots.c.remaining - bindparam("take"))
-)  # fmt: skip
 _BALANCES = Prepared(select(accounts.c.kind, accounts.c.balance).where(accounts.c.member_id == bindparam("member")))
-_EXPIRED_LOTS = (
-    select(lots.c.member_id, func.sum(lots.c.remaining).label("points"))
-    .where(lots.c.remaining > literal_column("0"), lots.c.account == "points", lots.c.expires_at <= bindparam("moment"))
-    .group_by(lots.c.member_id)
-    .order_by(lots.c.member_id)
+_RAN_OUT = (
+    (lots.c.remaining > literal_column("0")) & (lots.c.account == "points") & (lots.c.expires_at <= bindparam("moment"))
 )
+_WHO_EXPIRES = select(lots.c.member_id).where(_RAN_OUT).group_by(lots.c.member_id).order_by(lots.c.member_id)
+_EXPIRED = select(func.coalesce(func.sum(lots.c.remaining), 0)).where(_RAN_OUT, lots.c.member_id == bindparam("member"))
 _MINE = (
     (lots.c.member_id == bindparam("member"))
     & (lots.c.account == "points")
@@ -115,83 +87,13 @@ _HISTORY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One signed amount on one account: of a member when `member` is given, else a system account of that kind.
-
-    Taking from points or pending takes from `lot` when it is named. What is added forms a lot that ends at `expires_at`
-    (and, pending, matures at `matures_at`); without these the booking's own count. `order` is where the lot came from.
-    """
-
-    account: str
-    amount: int
-    member: int | None = None
-    lot: int | None = None
-    expires_at: datetime | None = None
-    matures_at: datetime | None = None
-    order: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """What is to be booked; `key` makes it happen once, `expires_at` dates the lot that earned points form.
-
-    One that `reverses` a movement puts points back into the lots they were taken from, and takes them first from the
-    lots that movement opened. `from_lots` are taken from before others, in their order.
-    """
-
-    key: str
-    kind: str
-    actor: str
-    at: datetime
-    legs: Sequence[Leg]
-    reason: str = ""
-    order_id: int | None = None
-    reverses: int | None = None
-    expires_at: datetime | None = None
-    matures_at: datetime | None = None
-    store_id: str | None = None
-    from_lots: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """The movement's id, and whether this call made it (False: it was there already)."""
-
-    id: int
-    created: bool
-
-
-def canonical(booking: Booking, leg: Leg, seq: int, balance_after: int) -> bytes:
-    """Return the bytes that the chain hashes: tab-joined fields, the instant in UTC ISO 8601 to the microsecond."""
-    at = booking.at.astimezone(None).timestamp()
-    fields = (
-        seq, leg.member, leg.account, leg.amount, balance_after,
-        booking.key, booking.kind, round(at * 1_000_000), booking.actor, booking.reason,
-    )  # fmt: skip
-    return "\t".join(str(field).replace("\t", " ") for field in fields).encode()
-
-
-def chain(previous: bytes, line: bytes) -> bytes:
-    """Return the next link: SHA-256 over the previous link and the line."""
-    return hashlib.sha256((previous or GENESIS) + line).digest()
-
-
-def check(booking: Booking) -> None:
-    """Refuse unbalanced, empty or oversized bookings (ValueError: a fault of ours, never of a member)."""
-    if not booking.legs or sum(leg.amount for leg in booking.legs) != 0:
-        raise ValueError(f"unbalanced booking {booking.key}")
-    if any(leg.amount == 0 or abs(leg.amount) > MAX_AMOUNT for leg in booking.legs):
-        raise ValueError(f"amount out of range in {booking.key}")
-
-
 def post(connection: Connection, booking: Booking) -> Booked:
     """Book once: balances, lots and chains move together, or MemberError('insufficient') and nothing moves.
 
     The chain head is raised by compare-and-set, which also orders concurrent bookings of one member.
     """
     check(booking)
-    known = connection.execute(_BY_KEY, {"movement_key": booking.key}).scalar_one_or_none()
+    known = find(connection, booking.key)
     if known is not None:
         return Booked(known, False)
     heads = _lock(connection, booking)
@@ -213,6 +115,12 @@ def post(connection: Connection, booking: Booking) -> Booked:
         if moved.rowcount != 1:
             raise MemberError("busy")
     return Booked(movement, True)
+
+
+def find(connection: Connection, key: str) -> int | None:
+    """Return the movement that was booked under a key."""
+    found = connection.execute(_BY_KEY, {"movement_key": key}).scalar_one_or_none()
+    return None if found is None else int(found)
 
 
 def _lock(connection: Connection, booking: Booking) -> dict[int, tuple[int, int, bytes]]:
@@ -241,85 +149,13 @@ def _line(
     if balance is None:
         raise MemberError("insufficient", account=leg.account)
     if leg.account in LOT_KINDS:
-        _move_lots(connection, movement, booking, leg, uses)
+        move(connection, movement, booking, leg, uses)
     was, seq, link = heads[leg.member]
     seq += 1
     link = chain(link, canonical(booking, leg, seq, balance))
     heads[leg.member] = (was, seq, link)
     filled = {"account_id": account, "member_id": leg.member, "seq": seq, "balance_after": balance, "hash": link}
     return row | filled
-
-
-def _move_lots(connection: Connection, movement: int, booking: Booking, leg: Leg, uses: Counter[int]) -> None:
-    if leg.amount < 0:
-        _take(connection, booking, leg, uses)
-        return
-    left = leg.amount
-    if booking.reverses is not None and leg.expires_at is None:
-        left -= _put_back(connection, booking.reverses, leg, uses)
-    if left:
-        _open_lot(connection, movement, booking, leg, left)
-
-
-def _open_lot(connection: Connection, movement: int, booking: Booking, leg: Leg, amount: int) -> None:
-    expires_at, matures_at = leg.expires_at or booking.expires_at, leg.matures_at or booking.matures_at
-    pending = leg.account == "pending"
-    if expires_at is None or (pending and matures_at is None):
-        raise ValueError(f"points without an expiry in {booking.key}")
-    lot = {
-        "member_id": leg.member, "movement_id": movement, "account": leg.account, "amount": amount, "remaining": amount,
-        "order_id": leg.order or booking.order_id, "earned_at": booking.at, "expires_at": expires_at,
-        "matures_at": matures_at if pending else None,
-    }  # fmt: skip
-    connection.execute(insert(lots), lot)
-
-
-def _put_back(connection: Connection, reversed_movement: int, leg: Leg, uses: Counter[int]) -> int:
-    """Put points back where the reversed movement took them; return how many found their place."""
-    bound = {"movement": reversed_movement, "member": leg.member, "lot_account": leg.account}
-    left = leg.amount
-    for lot, taken in connection.execute(_TAKEN_BY, bound).all():
-        back = min(left, taken)
-        _take_from(connection, lot, -back, uses)
-        left -= back
-        if not left:
-            break
-    return leg.amount - left
-
-
-def _take(connection: Connection, booking: Booking, leg: Leg, uses: Counter[int]) -> None:
-    needed, expiring = -leg.amount, booking.kind == "expire"
-    for lot, remaining, expires_at in _takeable(connection, booking, leg):
-        if needed == 0 or (expiring and expires_at > booking.at):
-            break
-        if expires_at <= booking.at and not expiring and leg.lot is None and leg.account == "points":
-            continue
-        take = min(needed, remaining)
-        if take:
-            _take_from(connection, lot, take, uses)
-        needed -= take
-    if needed:
-        raise MemberError("insufficient", account=leg.account)
-
-
-def _takeable(connection: Connection, booking: Booking, leg: Leg) -> Iterable[tuple[int, int, datetime]]:
-    """Return the lots (id, remaining, expires_at) a leg may take from, in the order in which it should."""
-    whose = {"member": leg.member, "lot_account": leg.account}
-    if leg.lot is not None:
-        return [tuple(row) for row in connection.execute(_LOT, whose | {"lot": leg.lot})]
-    found = [tuple(row) for row in connection.execute(_OPEN_LOTS, whose)]
-    first = list(booking.from_lots)
-    if booking.reverses is not None:
-        first += connection.scalars(_OPENED_BY, {"movement": booking.reverses})
-    if first:
-        found.sort(key=lambda row: first.index(row[0]) if row[0] in first else len(first))
-    return found
-
-
-def _take_from(connection: Connection, lot: int, take: int, uses: Counter[int]) -> None:
-    if connection.execute(_TAKE_LOT, {"lot": lot, "take": take}).rowcount != 1:
-        raise MemberError("busy")
-    uses[lot] += take
 
 
 def member_account(connection: Connection, member: int, kind: str) -> int:
@@ -364,12 +200,20 @@ def history(connection: Connection, member: int, kinds: Sequence[str], many: int
 
 def expire_points(connection: Connection, now: datetime, *, limit: int = 500) -> list[tuple[int, int]]:
     """Expire due lots, a movement per member; return (member, points) of those expired, at most `limit` members."""
-    due = connection.execute(_EXPIRED_LOTS.limit(limit), {"moment": now}).all()
-    for member, points in due:
-        legs = (Leg("points", -int(points), member), Leg("expired", int(points)))
-        key = f"expire:{member}:{now.isoformat()}"
+    due = connection.scalars(_WHO_EXPIRES.limit(limit), {"moment": now}).all()
+    done = ((member, _expire(connection, member, now)) for member in due)
+    return [(member, points) for member, points in done if points]
+
+
+def _expire(connection: Connection, member: int, now: datetime) -> int:
+    head = connection.execute(_HEAD, {"member": member}).one()
+    points = int(connection.execute(_EXPIRED, {"member": member, "moment": now}).scalar_one())
+    if points:
+        # the place in the chain: what was put back into a lot that has run out expires again
+        key = f"expire:{member}:{head.chain_seq}"
+        legs = (Leg("points", -points, member), Leg("expired", points))
         post(connection, Booking(key, "expire", "system", now, legs, reason="积分到期"))
-    return [(member, int(points)) for member, points in due]
+    return points
 
 
 def reversal(connection: Connection, movement: int, *, key: str, actor: str, at: datetime, reason: str) -> Booking:

@@ -241,6 +241,12 @@ def confirm(connection: Connection, message_id: str, status: str) -> int:
     return connection.execute(update(deliveries).where(mine).values(finished=status)).rowcount
 
 
+def withdraw(connection: Connection, key: str, *, note: str) -> bool:
+    """Cancel one message that has not left yet; False when it has, or never was."""
+    mine = (outbox.c.key == key) & (outbox.c.state == "pending")
+    return connection.execute(update(outbox).where(mine).values(state="cancelled", note=note)).rowcount == 1
+
+
 def cancel(connection: Connection, member: int, *, kind: str, note: str, topic: str | None = None) -> int:
     """Cancel what is still pending of a kind (and topic) for a member."""
     chosen = (outbox.c.member_id == member) & (outbox.c.kind == kind) & (outbox.c.state == "pending")

@@ -2,19 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, not_, or_, select, true
 
 from members.clock import business_date
+from members.errors import MemberError
+from members.products import KEPT
 from members.rules import Code, Section, Span, SpanText
-from members.tables import Category, Member, Order, OrderLine, Product, table
+from members.rules.base import Listed
+from members.tables import Category, Member, MemberTag, Order, OrderLine, Product, table
+from members.tags import LONGEST, clean
 
 EVERYBODY = "全部会员"
 members, orders, lines = table(Member), table(Order), table(OrderLine)
-products, categories = table(Product), table(Category)
+products, categories, tags = table(Product), table(Category), table(MemberTag)
 
 
 class Amount(Section):
@@ -53,6 +57,36 @@ class Bought(Section):
     within: SpanText | None = None
 
 
+class Tagged(Section):
+    """The member carries one of these tags, at least this surely; `life_stage: baby` is the tag `life_stage:baby`."""
+
+    name: Listed[str] = []
+    life_stage: Listed[str] = []
+    confidence: float = Field(default=0, ge=0, le=1)
+    source: Literal["staff", "member", "inferred"] | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> "Tagged":
+        try:
+            found = self.words()
+        except MemberError as error:
+            raise ValueError(f"标签要有 1 到 {LONGEST} 个字") from error
+        if not found:
+            raise ValueError("要写 name(标签)或 life_stage")
+        return self
+
+    def words(self) -> list[str]:
+        """Return the tags as the books write them."""
+        return [clean(word) for word in self.name] + [clean(f"life_stage:{stage}") for stage in self.life_stage]
+
+
+def _tagged(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str | list) else value
+
+
+TagText = Annotated[Tagged, BeforeValidator(_tagged, json_schema_input_type=str | list[str] | Tagged)]
+
+
 class SegmentRule(Section):
     """Members who meet every condition written here; `any` needs one of its list, `not` none of its list."""
 
@@ -62,6 +96,7 @@ class SegmentRule(Section):
     any: list["SegmentRule"] | None = Field(default=None, min_length=1)
     none: list["SegmentRule"] | None = Field(default=None, alias="not", min_length=1)
     tier: str | list[str] | None = None
+    tag: TagText | None = None
     visits: Amount | None = None
     spend: Amount | None = Field(default=None, description="元")
     last_purchase: LastPurchase | None = None
@@ -114,10 +149,12 @@ def _condition(rule: SegmentRule, today: date, now: datetime) -> ColumnElement[b
 def _own(rule: SegmentRule, today: date, now: datetime) -> Iterable[ColumnElement[bool]]:
     if rule.tier is not None:
         yield members.c.tier.in_([rule.tier] if isinstance(rule.tier, str) else rule.tier)
+    if rule.tag is not None:
+        yield members.c.id.in_(_tagged_members(rule.tag))
     if rule.visits is not None:
         yield _amount(rule.visits, func.count(), 1, today, now)
     if rule.spend is not None:
-        yield _amount(rule.spend, func.sum(orders.c.total), 100, today, now)
+        yield _amount(rule.spend, func.sum(orders.c.total - orders.c.refunded), 100, today, now)
     if rule.last_purchase is not None:
         if rule.last_purchase.within is not None:
             yield members.c.id.in_(_buyers(rule.last_purchase.within, today, now))
@@ -126,6 +163,13 @@ def _own(rule: SegmentRule, today: date, now: datetime) -> Iterable[ColumnElemen
             yield members.c.id.not_in(_buyers(rule.last_purchase.before, today, now))
     if rule.bought is not None:
         yield members.c.id.in_(_buyers_of(rule.bought, today, now))
+
+
+def _tagged_members(rule: Tagged) -> Select[Any]:
+    found = select(tags.c.member_id).where(
+        tags.c.tag.in_(rule.words()), tags.c.ended_at.is_(None), tags.c.confidence >= rule.confidence
+    )
+    return found if rule.source is None else found.where(tags.c.source == rule.source)
 
 
 def _buyers(within: Span | None, today: date, now: datetime) -> Select[Any]:
@@ -141,7 +185,7 @@ def _buyers_of(rule: Bought, today: date, now: datetime) -> Select[Any]:
     joined = _buyers(rule.within, today, now).select_from(
         orders.join(lines, lines.c.order_id == orders.c.id).join(products).join(categories)
     )
-    return joined.where((categories.c.name == rule.category) | (categories.c.code == rule.category))
+    return joined.where(KEPT, (categories.c.name == rule.category) | (categories.c.code == rule.category))
 
 
 def _amount(rule: Amount, figure: Any, unit: int, today: date, now: datetime) -> ColumnElement[bool]:

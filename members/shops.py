@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.errors import MemberError
 from members.rules import StoreRule
-from members.tables import Staff, Store, table
+from members.tables import Approval, Conversation, Staff, Store, table
 
 _stores, _staff = table(Store), table(Staff)
+_approvals, _conversations = table(Approval), table(Conversation)
 _NAME = select(_stores.c.name).where(_stores.c.id == bindparam("store"))
 _PUT = upsert(_stores)
 _PUT = _PUT.on_conflict_do_update(
@@ -50,9 +51,17 @@ def add_staff(
 
 
 def revoke_staff(connection: Connection, staff: int, *, now: datetime) -> bool:
-    """End what a person of staff may do, at once."""
+    """End what a person of staff may do, at once: also what waits for their 确认, a manager's word, or an invite."""
     active = (_staff.c.id == staff) & _staff.c.active
-    return connection.execute(update(_staff).where(active).values(active=False, revoked_at=now)).rowcount == 1
+    ended = {"active": False, "revoked_at": now, "invite_hash": None, "invite_until": None}
+    found = connection.execute(update(_staff).where(active).values(ended).returning(_staff.c.openid)).one_or_none()
+    if found is None:
+        return False
+    if found.openid is not None:
+        connection.execute(delete(_conversations).where(_conversations.c.openid == found.openid))
+    waiting = (_approvals.c.staff_id == staff) & (_approvals.c.state == "asked")
+    connection.execute(update(_approvals).where(waiting).values(state="withdrawn", decided_at=now))
+    return True
 
 
 def list_staff(connection: Connection) -> list[Row[int, str, str, str | None, str | None, bool]]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, func, select
 
 from members.clock import business_date
+from members.products import KEPT
 from members.tables import Category, Order, OrderLine, Product, table
 from recommend.rules import RecommendRules
 
@@ -20,7 +21,7 @@ orders, lines, products, categories = table(Order), table(OrderLine), table(Prod
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What one member bought of one item on one business day; `item` is a category code or a sku, amount in 分."""
+    """What one member bought and kept of an item on one business day; `item` is a category code or a sku, amount in 分."""
 
     member: int
     item: str
@@ -35,14 +36,17 @@ Bought = Mapping[str, Sequence[Purchase]]
 
 def _statement(by: By) -> Any:
     item = {"category": products.c.category, "product": products.c.sku}[by]
+    quantity = func.sum(lines.c.quantity - lines.c.refunded_quantity)
+    amount = func.sum(lines.c.amount - lines.c.refunded_amount)
     return (
-        select(orders.c.member_id, item, orders.c.day, func.sum(lines.c.quantity), func.sum(lines.c.amount))
+        select(orders.c.member_id, item, orders.c.day, quantity, amount)
         .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
         .where(
             orders.c.member_id.in_(bindparam("of", expanding=True)),
             orders.c.at <= bindparam("moment"),
             orders.c.day >= bindparam("since"),
             orders.c.state != "refunded",
+            KEPT,
             item.is_not(None),
             products.c.category.is_distinct_from(None),
             products.c.category.not_in(bindparam("without", expanding=True)),

@@ -7,34 +7,53 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from members import coupons, inbox, ledger, limits, tiers, verification
-from members.clock import business_date
+from members import inbox, ledger, limits, verification
 from members.db import Database
+from members.notices import Say
+from members.vault import Vault
 from scheduler.applying import apply_plan
+from scheduler.counter import CounterJobs
+from scheduler.coupons import CouponJobs
+from scheduler.loyalty import Nightly
 from scheduler.plan import PlanError, make_plan
 from scheduler.rules import PushRules, When
 from scheduler.schedule import Job
+from scheduler.value import PointJobs
 
 COUNTERS_KEPT = timedelta(days=2)
 MEMBERS_AT_ONCE = 200
 
 
 def build_jobs(
-    database: Database, rules: PushRules, *, keep_inbox: timedelta = timedelta(days=7),
-    wake: Callable[[], None] = lambda: None,
+    database: Database, vault: Vault, rules: PushRules, *, say: Say, app: str,
+    keep_inbox: timedelta = timedelta(days=7), wake: Callable[[], None] = lambda: None,
 ) -> list[Job]:  # fmt: skip
-    """Return every job; `wake` is called after a campaign has put messages in the outbox."""
+    """Return every job; `say` puts into words what members of the official account `app` are told.
+
+    `wake` is called after a job has put messages in the outbox.
+    """
     zone = rules.base.shop.zone
     found = [
         Job(f"campaign:{name}", _trigger(campaign.schedule, zone), partial(run_campaign, database, name, rules, wake))
         for name, campaign in rules.campaigns.items()
         if campaign.on
     ]
+    nightly, of_points = Nightly(database, rules, say, app), PointJobs(database, rules, say, app)
+    of_coupons = CouponJobs(database, rules, say)
+    of_counter = CounterJobs(database, vault, rules.base, say, wake)
     daily, early = _daily(rules.schedule.expire_at, zone), _daily(rules.schedule.prune_at, zone)
     return [
+        Job("mature_points", daily, of_points.mature),
         Job("expire_points", daily, partial(expire_points, database)),
-        Job("expire_coupons", daily, partial(expire_coupons, database)),
-        Job("tiers", daily, partial(promote, database, rules)),
+        Job("vouchers", daily, of_points.vouchers),
+        Job("expire_coupons", daily, of_coupons.expire),
+        Job("coupon_slots", daily, of_coupons.appointments),
+        Job("announce_coupons", daily, of_coupons.announce),
+        Job("tiers", daily, nightly.tiers),
+        Job("birthdays", daily, nightly.birthdays),
+        Job("points_running_out", daily, nightly.points_running_out),
+        Job("receipts", _daily(rules.base.staff.receipt_at, zone), of_counter.receipts),
+        Job("tails", early, of_counter.tails),
         Job("prune", early, partial(prune, database, keep_inbox)),
         *found,
     ]
@@ -68,21 +87,6 @@ def expire_points(database: Database, now: datetime) -> str:
         members, points = members + len(done), points + sum(expired for _, expired in done)
         if not done:
             return f"{members} 位会员的 {points} 分到期"
-
-
-def expire_coupons(database: Database, now: datetime) -> str:
-    """Mark coupons that ran out."""
-    with database.transaction() as connection:
-        return f"{coupons.expire_due(connection, now)} 张券到期"
-
-
-def promote(database: Database, rules: PushRules, now: datetime) -> str:
-    """Raise members to the tier that the last twelve months' spending reaches."""
-    shop = rules.base.shop
-    until = business_date(now, shop.zone, shop.day_start)
-    with database.transaction() as connection:
-        since = until - timedelta(days=365)
-        return f"{tiers.promote(connection, rules.base.loyalty.tiers, since=since, until=until)} 位会员升级"
 
 
 def prune(database: Database, keep_inbox: timedelta, now: datetime) -> str:

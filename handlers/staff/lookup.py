@@ -1,44 +1,137 @@
-"""What staff may see: a member, masked; their own day."""
+"""What staff may see: a member, masked; what they bought last; the day; segments by head-count."""
 
+from collections.abc import Mapping
+
+from handlers import orders as receipts
 from handlers.context import Context, Reply
 from handlers.copy import yuan
 from handlers.inbound import Inbound
-from handlers.staff.coupons import find_member, refuse_problem
+from handlers.reading import squeeze
+from handlers.staff import counter, wording
+from handlers.staff.counter import Draft, Finish
+from handlers.staff.finding import phone
 from handlers.understanding import Understood
-from members import audit, coupons, ledger, orders, tiers
-from members.clock import business_date
-from members.vault import mask_phone, normalise_phone
+from members import audit, coupons, daily, deeds, ledger, limits, orders, segments, tags, tiers
+from members.errors import MemberError
+
+NEWEST = 3
 
 
-def lookup(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """Show a member to staff: 查会员 手机号. Every look is in the audit trail."""
-    refuse_problem(said)
-    if "phone" not in said.slots:
-        return Reply(ctx.copy.text("staff_lookup_how"))
-    member = find_member(ctx, said.slots["phone"])
+def show(ctx: Context, draft: Draft) -> Reply:
+    """Show a member to staff; every look is in the audit trail."""
+    member = draft.member
     audit.write(ctx.connection, ctx.by, "member.lookup", member, {}, now=ctx.now)
     owned = ledger.balances(ctx.connection, member)
     receipt = orders.last(ctx.connection, member)
     last = f"{ctx.copy.day(receipt.at)} {yuan(receipt.total)}" if receipt else ctx.copy.text("staff_never")
-    return Reply(
-        ctx.copy.text(
-            "staff_lookup",
-            phone=mask_phone(normalise_phone(said.slots["phone"])),
-            tier=tiers.of_member(ctx.connection, member),
-            points=f"{ledger.good_points(ctx.connection, member, ctx.now)[0]:,}",
-            balance=yuan(owned["principal"] + owned["gift"]),
-            coupons=coupons.count_usable(ctx.connection, member, ctx.now),
-            last=last,
-        )
+    text = ctx.copy.text(
+        "staff_lookup",
+        phone=phone(ctx, member),
+        tier=tiers.of_member(ctx.connection, member),
+        points=f"{ledger.good_points(ctx.connection, member, ctx.now)[0]:,}",
+        balance=yuan(owned["principal"] + owned["gift"]),
+        coupons=coupons.count_usable(ctx.connection, member, ctx.now),
+        last=last,
     )
+    known = [tag.tag for tag in tags.of_member(ctx.connection, member)]
+    more = [ctx.copy.text("staff_tags", tags=ctx.copy.text("and_list").join(known))] if known else []
+    return Reply("\n".join([text, *more]))
+
+
+def last(ctx: Context, draft: Draft) -> Reply:
+    """Show what a member bought last; this look too is in the audit trail."""
+    member = draft.member
+    audit.write(ctx.connection, ctx.by, "member.lookup", member, {"of": "last"}, now=ctx.now)
+    receipt, shown = orders.last(ctx.connection, member), phone(ctx, member)
+    if receipt is None:
+        return Reply(ctx.copy.text("staff_last_none", phone=shown))
+    store = ctx.copy.text("last_order_store", store=receipt.store) if receipt.store else ""
+    head = ctx.copy.text("staff_last", phone=shown, date=receipt.at, store=store)
+    return Reply("\n".join([head, *receipts.lines_of(ctx, receipt)]))
+
+
+def tag(ctx: Context, draft: Draft) -> Reply:
+    """Put tags on a member, or take them off."""
+    words, on = [tags.clean(word) for word in draft.slots["tags"].split()], draft.slots.get("way") != "off"
+    shown = {"phone": phone(ctx, draft.member), "tags": ctx.copy.text("and_list").join(words)}
+    if on:
+        for word in words:
+            tags.put(ctx.connection, draft.member, word, source="staff", by=ctx.by, now=ctx.now)
+        return Reply(ctx.copy.text("staff_tagged", **shown))
+    taken = [tags.take_off(ctx.connection, draft.member, word, by=ctx.by, now=ctx.now) for word in words]
+    if not all(taken):
+        raise MemberError("staff_tag_missing")
+    return Reply(ctx.copy.text("staff_untagged", **shown))
 
 
 def today(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """Sum up what this person of staff did since the business day began."""
+    """Sum up what this person of staff did since the business day began; for managers also their store."""
     shop = ctx.rules.shop
-    done = audit.counts_on(
-        ctx.connection, ctx.actor, business_date(ctx.now, shop.zone, shop.day_start), shop.zone, shop.day_start
-    )
-    return Reply(
-        ctx.copy.text("staff_today", issued=done.get("coupon.issue", 0), redeemed=done.get("coupon.redeem", 0))
-    )
+    day = limits.business_day(ctx.now, shop.zone, shop.day_start)
+    if said.slots.get("of") == "store":
+        return _store_today(ctx, day)
+    mine = {one.kind: one for one in deeds.sums(ctx.connection, day.since, day.until) if one.staff == ctx.staff.id}
+    issued, redeemed = (mine[kind].count if kind in mine else 0 for kind in ("issue", "redeem"))
+    parts = [ctx.copy.text("staff_today", issued=issued, redeemed=redeemed)]
+    rest = daily.person(ctx.copy.text, [one for kind, one in mine.items() if kind not in ("issue", "redeem")])
+    undone = sum(mine[kind].undone for kind in ("issue", "redeem") if kind in mine)
+    parts += [rest] if rest else []
+    parts += [ctx.copy.text("sum_undone", times=undone)] if undone and not rest else []
+    return Reply("\n".join([*parts, *_undoable(ctx)]))
+
+
+def _undoable(ctx: Context) -> list[str]:
+    """Return a line that names the newest deeds that can still be undone, by their numbers."""
+    newest = deeds.newest(ctx.connection, ctx.staff.id, many=NEWEST)
+    shown = [
+        ctx.copy.text(
+            "staff_today_deed", number=deed.id,
+            what=wording.what(ctx, deed.kind, deed.amount, deed.count, deed.member),
+        )
+        for deed in newest
+        if deed.kind != "refund" and deed.undo_until is not None and deed.undo_until > ctx.now
+    ]  # fmt: skip
+    return [ctx.copy.text("staff_today_newest", deeds=ctx.copy.text("and_list").join(shown))] if shown else []
+
+
+def _store_today(ctx: Context, day: limits.Period) -> Reply:
+    desk = counter.desk_of(ctx)
+    if not desk.staff.manages:
+        raise MemberError("managers_only")
+    found = daily.by_store(ctx.connection, ctx.copy.text, day.since, day.until)
+    wanted = list(found) if desk.everywhere else [store for store in found if store == desk.staff.store]
+    if not wanted:
+        return Reply(ctx.copy.text("store_today_none", store=wording.store(ctx, desk.staff.store)))
+    parts = [
+        ctx.copy.text("store_today", store=wording.store(ctx, store), lines="\n".join(found[store])) for store in wanted
+    ]
+    return Reply("\n".join(parts))
+
+
+def segment(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
+    """Tell a manager how many members a segment has."""
+    if not counter.desk_of(ctx).staff.manages:
+        raise MemberError("managers_only")
+    known = [segments.EVERYBODY, *ctx.segments]
+    names = ctx.copy.text("and_list").join(known)
+    name = said.slots.get("name")
+    if name is None:
+        return Reply(ctx.copy.text("segment_names", names=names))
+    meant = next((one for one in known if squeeze(one) == squeeze(name)), None)
+    if meant is None:
+        return Reply(ctx.copy.text("segment_unknown", name=name, names=names))
+    count = segments.count(ctx.connection, ctx.segments.get(meant), ctx.now, ctx.rules.shop.zone)
+    return Reply(ctx.copy.text("segment_count", name=meant, count=f"{count:,}"))
+
+
+def helped(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
+    """Name the commands; managers read theirs too."""
+    more = [ctx.copy.text("staff_help_manager")] if ctx.staff.role in ("manager", "head_office") else []
+    return Reply("\n".join([ctx.copy.text("staff_help"), *more]))
+
+
+COMMANDS: Mapping[str, tuple[tuple[str, ...], Finish]] = {
+    "staff_lookup": (("member",), show),
+    "staff_last": (("member",), last),
+    "staff_tag": (("member", "tags"), tag),
+}

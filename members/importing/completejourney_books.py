@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from members import tails
 from members.bulk import insert_rows, take_ids
 from members.importing.completejourney_households import Household, Purchase, Terms
 from members.importing.completejourney_names import demo_card, demo_phone
@@ -38,8 +39,8 @@ _IDENTITY = ("member_id", "kind", "scope", "value", "sealed", "source", "created
 _ORDER = ("id", "order_no", "store_id", "member_id", "buyer", "at", "day", "total", "discount", "state", "source")
 _LINE = ("order_id", "line_no", "product_id", "quantity", "amount", "discount")
 _COUPON = (
-    "code", "key", "template", "member_id", "granted_to", "title", "state", "issued_at", "issued_by", "reason", "expires_at",
-    "redeemed_at", "redeemed_by", "redeemed_store", "order_id",
+    "code", "key", "template", "member_id", "granted_to", "title", "state", "issued_at", "issued_by", "reason",
+    "expires_at", "redeemed_at", "redeemed_by", "redeemed_store", "order_id",
 )  # fmt: skip
 
 
@@ -88,6 +89,7 @@ def _write_identities(connection: Connection, vault: Vault, pairs: Sequence[tupl
         sealed = vault.seal(keys[member], "phone", phone)
         rest = (SOURCE, household.since, "")
         rows.append((member, "phone", "", vault.blind_index("phone", phone), sealed, *rest))
+        rows.append((member, tails.KIND, str(member), tails.index(vault, phone), None, *rest))
         rows.append((member, "card", "", demo_card(household.id), None, *rest))
         rows.append((member, "shop", SOURCE, str(household.id), None, *rest))
     insert_rows(connection, identities, _IDENTITY, rows)

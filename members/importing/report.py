@@ -11,13 +11,14 @@ MANY_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of flaw: its stable code, what was done about it, why, how often, and a few examples."""
+    """One kind of flaw: its stable code, what was done about it, why, how often, a few examples, the first rows."""
 
     code: str
     treatment: str
     reason: str
     count: int
     examples: Sequence[str] = ()
+    rows: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

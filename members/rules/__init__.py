@@ -16,28 +16,26 @@ from members.rules.base import (
     ZoneName,
 )
 from members.rules.coupons import BundleRule, CouponRule, FreeItemRule, ScopeRule, SlotRule
-from members.rules.loyalty import (
-    VOUCHER,
-    BalanceRules,
+from members.rules.gifts import (
     BirthdayGift,
     CheckinRule,
-    EarnBonus,
-    EarnRule,
-    ExpiryRule,
     Gift,
     GiftRules,
-    LoyaltyRules,
-    PaidPlan,
-    PartnerRule,
-    PerkRule,
     PresentGift,
     PurchaseGift,
     ReferralRule,
-    RewardRule,
-    TierPolicy,
-    TierRule,
-    TopUpGift,
     TotalGift,
+)
+from members.rules.loyalty import (
+    VOUCHER,
+    BalanceRules,
+    EarnBonus,
+    EarnRule,
+    ExpiryRule,
+    LoyaltyRules,
+    PartnerRule,
+    RewardRule,
+    TopUpGift,
     VoucherRule,
     named_coupons,
     named_stores,
@@ -52,6 +50,7 @@ from members.rules.shop import (
     StoreLimits,
     StoreRule,
 )
+from members.rules.tiers import PaidPlan, PerkRule, TierPolicy, TierRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,12 @@ def _span(value: Any) -> Any:
     raise ValueError("时间长度要写成「14 days」「2 months」「30天」这样")
 
 
+def _days(value: Span) -> Span:
+    if value.delta() < timedelta(days=1):
+        raise ValueError("至少要一天")
+    return value
+
+
 def _zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("不认识的时区,例如 Asia/Shanghai")
@@ -124,6 +130,7 @@ def _listed(value: Any) -> Any:
 
 
 SpanText = Annotated[Span, BeforeValidator(_span, json_schema_input_type=str)]
+DaysText = Annotated[SpanText, AfterValidator(_days)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 ClockTime = Annotated[time, BeforeValidator(_clock_time, json_schema_input_type=str)]
 Share = Annotated[float, BeforeValidator(_percent, json_schema_input_type=str | float), Field(ge=0, le=1)]

@@ -1,12 +1,12 @@
 """Coupon templates: what a copy is worth, on what, when, for whom, and how many there may be."""
 
-from datetime import datetime
+from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from members.clock import end_of_day
-from members.rules.base import ClockTime, DayText, HoursText, Multiplier, Section, Span, SpanText, Weekday
+from members.rules.base import ClockTime, DayText, Hours, HoursText, Multiplier, Section, Span, SpanText, Weekday
 
 
 class ScopeRule(Section):
@@ -19,6 +19,10 @@ class ScopeRule(Section):
     days: list[Weekday] = []
     hours: HoursText | None = None
     exclude: list[str] = Field(default=[], description="categories or products it does not apply to")
+
+    @field_serializer("hours", when_used="json")
+    def _hours(self, hours: Hours | None) -> str | None:
+        return None if hours is None else f"{hours.first:%H:%M}-{hours.last:%H:%M}"
 
 
 class FreeItemRule(Section):
@@ -44,14 +48,18 @@ class SlotRule(Section):
     capacity: int = Field(ge=1)
     days_ahead: int = Field(default=14, ge=1, le=90)
 
+    @field_serializer("at", when_used="json")
+    def _at(self, at: list[time]) -> list[str]:
+        return [f"{one:%H:%M}" for one in at]
+
 
 class CouponRule(Section):
     """One coupon template, amounts in 元, with one benefit: `off` an amount off, `percent` a share off (`cap` at most),
     `gift` a thing, `free` an article of the basket, `bundle` articles at one price, `multiplier` more points for the
     order, `experience` an appointment in one of `slots`.
 
-    Valid `valid` long from issue, or from `since` until `until`. `stock` copies and `budget` 元 at most; coupons of one
-    `stack` group exclude each other, those of different groups may be used together.
+    Valid `valid` long from issue (from `since` when issued earlier), or until `until`. `stock` copies and `budget` 元
+    at most; coupons of one `stack` group exclude each other, those of different groups may be used together.
     """
 
     title: str = Field(min_length=1, max_length=40)
@@ -94,10 +102,19 @@ class CouponRule(Section):
             raise ValueError("写了 budget 就要知道一张券最多花多少:percent 要写 cap")
         return self
 
-    def worst_case(self) -> int | None:
-        """Return what one copy costs at most, in 分; None when nobody knows."""
+    @field_serializer("valid", when_used="json")
+    def _valid(self, valid: Span) -> str:
+        return f"{valid.count} {valid.unit}s"
+
+    @property
+    def thing(self) -> bool:
+        """Tell whether it takes nothing off an order: a gift, more points, an experience; its cost is `cost` then."""
+        return bool(self.gift or self.experience or self.multiplier is not None)
+
+    def worst_case(self, face: int | None = None) -> int | None:
+        """Return what one copy (of this `face` value) costs at most, in 分; None when nobody knows."""
         if self.off is not None:
-            return self.off * 100
+            return self.off * 100 if face is None else face
         if self.percent is not None:
             return None if self.cap is None else self.cap * 100
         return self.cost * 100
@@ -106,4 +123,5 @@ class CouponRule(Section):
         """Return when a copy issued now stops being valid: the end of its last day."""
         if self.until is not None:
             return end_of_day(self.until, zone)
-        return end_of_day(self.valid.after(now.astimezone(zone).date()), zone)
+        today = now.astimezone(zone).date()
+        return end_of_day(self.valid.after(today if self.since is None else max(today, self.since)), zone)

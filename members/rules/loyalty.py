@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -19,6 +20,8 @@ from members.rules.base import (
     Weekday,
 )
 from members.rules.coupons import CouponRule
+from members.rules.gifts import CheckinRule, GiftRules, ReferralRule
+from members.rules.tiers import PaidPlan, TierPolicy, TierRule
 
 VOUCHER = "points-voucher"
 RATE = re.compile(r"^\s*(\d{1,7})\s*分\s*=\s*(\d{1,5})(?:\.(\d{1,2}))?\s*元\s*$")
@@ -101,134 +104,6 @@ class ExpiryRule(Section):
     notice_days: int = Field(default=30, ge=1, le=365)
 
 
-class PerkRule(Section):
-    """Something a tier brings; `per_month` how often at most."""
-
-    name: str = Field(min_length=1)
-    per_month: int | None = Field(default=None, ge=1)
-
-
-def _perk(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-Perk = Annotated[PerkRule, BeforeValidator(_perk, json_schema_input_type=str | PerkRule)]
-
-
-class TierRule(Section):
-    """One tier; the first has no condition. Every threshold written must be reached within the rolling time."""
-
-    name: str = Field(min_length=1)
-    spend_12_months: int = Field(default=0, ge=0, description="元")
-    spend: int = Field(default=0, ge=0, description="元, within `within`")
-    orders: int = Field(default=0, ge=0, description="within `within`")
-    within: SpanText = Span(12, "month")
-    earn_multiplier: Multiplier | None = None
-    perks: list[Perk] = []
-
-    @property
-    def free(self) -> bool:
-        """Tell whether the tier asks for nothing."""
-        return not (self.spend_12_months or self.spend or self.orders)
-
-
-class TierPolicy(Section):
-    """How tiers end: kept for `keep`, then checked; who no longer reaches it is lowered `grace_days` later."""
-
-    keep: SpanText = Span(12, "month")
-    grace_days: int = Field(default=30, ge=0, le=365)
-    downgrade: bool = True
-
-
-class PaidPlan(Section):
-    """A membership that is bought."""
-
-    name: str = Field(min_length=1)
-    price: int = Field(ge=0, description="元")
-    valid: SpanText = Span(12, "month")
-    earn_multiplier: Multiplier | None = None
-    perks: list[Perk] = []
-
-
-class Gift(Section):
-    """What is given: points, a coupon, or both."""
-
-    name: str = Field(default="", description="tells gifts of one kind apart")
-    points: int = Field(default=0, ge=0, le=1_000_000)
-    coupon: str = ""
-
-    @model_validator(mode="after")
-    def _something(self) -> "Gift":
-        if not self.points and not self.coupon:
-            raise ValueError("points(积分)和 coupon(券)至少写一个")
-        return self
-
-
-class PresentGift(Gift):
-    """On presenting the card (刷卡赠送), once per day, week, month or ever."""
-
-    once_per: Literal["day", "week", "month", "ever"] = "day"
-    stores: list[str] = []
-
-
-class PurchaseGift(Gift):
-    """On a purchase (消费时赠送), once per order: at least `over` 元 of what matches; `first`: only the first order."""
-
-    over: int = Field(default=0, ge=0)
-    category: str = ""
-    products: list[str] = []
-    brands: list[str] = Field(default=[], description="brands of what is bought or of the store")
-    stores: list[str] = []
-    first: bool = False
-
-
-class TotalGift(Gift):
-    """On a cumulated total (累积后赠送): each time `spend` 元 came together in that time, counting anew each time."""
-
-    spend: int = Field(gt=0)
-    within: SpanText
-    times: int | None = Field(default=None, ge=1, description="how often at most")
-
-
-class BirthdayGift(Gift):
-    """For the birthday, `days_ahead` before it, once a year."""
-
-    days_ahead: int = Field(default=0, ge=0, le=60)
-
-
-class GiftRules(Section):
-    """The gift moments; of each kind one or a list."""
-
-    on_present: Listed[PresentGift] = []
-    on_purchase: Listed[PurchaseGift] = []
-    on_total: Listed[TotalGift] = []
-    birthday: Listed[BirthdayGift] = []
-
-    @model_validator(mode="after")
-    def _told_apart(self) -> "GiftRules":
-        for kind in ("on_present", "on_purchase", "on_total", "birthday"):
-            names = [gift.name for gift in getattr(self, kind)]
-            if len(names) != len(set(names)):
-                raise ValueError(f"{kind} 有几个时,每个要写不同的 name")
-        return self
-
-
-class CheckinRule(Section):
-    """Points for checking in each day; `streak`: {day in a row: more points}, counted anew after the longest."""
-
-    points: int = Field(ge=1, le=10_000)
-    streak: dict[int, int] = {}
-
-
-class ReferralRule(Section):
-    """What inviter and friend get once the friend has spent `over` 元; an inviter gets it `per_month` times at most."""
-
-    inviter: Gift
-    invitee: Gift | None = None
-    over: int = Field(default=0, ge=0)
-    per_month: int = Field(default=10, ge=1)
-
-
 class VoucherRate(Section):
     """So many points are worth so many 分."""
 
@@ -253,6 +128,12 @@ class VoucherRule(Section):
     at_least: int = Field(default=0, ge=0)
     valid: SpanText = Span(60, "day")
     title: str = Field(default="{amount}元积分券", max_length=40)
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> "VoucherRule":
+        if self.every.delta() < timedelta(days=1):
+            raise ValueError("every 至少一天")
+        return self
 
 
 class PartnerRule(Section):

@@ -44,7 +44,7 @@ def test_points_exactly(shop: Shop) -> None:
     earn(shop, member, 1_234_567, 90, "c")
     said = shop.talker("o-anna").say("我的积分还有多少?")
     assert "您现有 1,234,917 积分。" in said
-    assert "已够换「免费例汤」(500 积分),到门店就能兑换。" in said
+    assert "已够换「免费例汤」(500 积分),回复「兑换」就能换。" in said
 
 
 def test_points_that_ran_out_do_not_count_though_the_nightly_job_has_not_come(shop: Shop) -> None:

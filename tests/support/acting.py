@@ -41,6 +41,13 @@ def hire(shop: Shop, openid: str, *, name: str = "小王", role: str = "cashier"
         return shops.add_staff(connection, openid=openid, name=name, role=role, store=store, now=shop.clock.now())
 
 
+def deal(shop: Shop, openid: str, words: str) -> str:
+    """Say something that moves value and confirm the echo; return the answer to 确认."""
+    said = shop.talker(openid).say(words)
+    assert "回复「确认」" in said, said
+    return shop.talker(openid).say("确认")
+
+
 def issue(shop: Shop, member: int, template: str, *, key: str, title: str | None = None) -> coupons.Issued:
     """Issue a coupon behind the scenes."""
     rule = shop.service.config.coupons[template]

@@ -114,9 +114,7 @@ class Shop:
         service, now = self.service, self.clock.now()
         with service.database.transaction() as connection:
             member, key = identity.create(connection, service.vault, tier="普卡", now=now)
-            index = service.vault.blind_index("phone", phone)
-            sealed = service.vault.seal(key, "phone", phone)
-            identity.add(connection, member, "phone", "", index, source="test", sealed=sealed, now=now)
+            identity.add_phone(connection, service.vault, member, key, phone, source="test", now=now)
             if openid:
                 identity.add(connection, member, "openid", KEYS.app_id, openid, source="test", now=now)
             expires = end_of_day(add_months(now.date(), 24), service.config.shop.zone)
