@@ -43,6 +43,12 @@ def be(page: Page, openid: str) -> None:
     expect(page.get_by_test_id("acting-as")).not_to_be_empty()
 
 
+def serve(page: Page, text: str) -> str:
+    """Type a command that moves value and confirm what it is echoed as."""
+    assert "回复「确认」" in say(page, text)
+    return say(page, "确认")
+
+
 def replies(page: Page) -> int:
     return page.locator("[data-testid=message][data-dir=out][data-via=passive]").count()
 
@@ -80,14 +86,16 @@ def test_the_main_job_in_one_session(page: Page, demo: Demo) -> None:
     assert "合计" in say(page, "上次")
 
     be(page, "oDemoCashier")
-    issued = say(page, f"发券 {number[0]} 满100减20")
+    assert "回复「确认」" in say(page, f"发券 {number[0]} 满100减20")
+    issued = say(page, "确认")
     coupon = CODE.search(issued)
     assert coupon is not None, issued
     be(page, STRANGER)
     expect(page.locator("[data-testid=message][data-via=service]").last).to_contain_text(coupon[0])
     assert coupon[0] in say(page, "优惠券")
     be(page, "oDemoCashier")
-    assert "已核销" in say(page, f"核销 {coupon[0]}")
+    assert "回复「确认」" in say(page, f"核销 {coupon[0]}")
+    assert "已核销" in say(page, "确认")
     assert "用过了" in say(page, f"核销 {coupon[0]}")
 
     be(page, STRANGER)
@@ -134,3 +142,52 @@ def test_the_menu_reaches_the_same_answers(page: Page) -> None:
     found = page.locator("[data-testid=message][data-dir=out][data-via=passive]")
     expect(found).to_have_count(before + 1)
     assert found.last.inner_text().splitlines()[0] == say(page, "积分").splitlines()[0]
+
+
+def told(page: Page, words: str) -> None:
+    """The member sees a message that holds these words."""
+    found = page.locator("[data-testid=message][data-dir=out]").filter(has_text=words)
+    expect(found.last).to_be_visible(timeout=15_000)
+
+
+def test_the_counter_from_both_sides(page: Page, demo: Demo) -> None:
+    member = "oDemoMember03"
+    phone = re.search(r"1\d{10}", page.get_by_test_id(f"person-{member}").inner_text())
+    assert phone is not None
+    be(page, member)
+    before = int(re.search(r"现有 ([\d,]+) 积分", say(page, "积分"))[1].replace(",", ""))  # type: ignore[index]
+    be(page, "oDemoCashier")
+    rung_up = serve(page, f"消费 {phone[0]} 128.5")
+    earned = int(re.search(r"得 ([\d,]+) 积分", rung_up)[1])  # type: ignore[index]
+    assert earned >= 128
+    coupon = CODE.search(serve(page, f"发券 5元券 {phone[0]}"))
+    assert coupon is not None
+    assert "已核销" in serve(page, f"核销 {coupon[0]}")
+    assert "¥500.00" in serve(page, f"充值 {phone[0]} 500")
+    assert "已撤销" in serve(page, "撤销")
+    assert "现在没有" in say(page, "确认")
+    today = say(page, "今日")
+    assert "消费 1 笔 ¥128.50" in today and "撤销 1 笔" in today and "核销 1 张" in today
+
+    be(page, member)
+    for words in ("消费 ¥128.50", coupon[0], "已在", "充值 ¥500.00"):
+        told(page, words)
+    assert f"现有 {before + earned:,} 积分" in say(page, "积分")
+    told(page, "撤销了刚才的操作")  # at the latest with the next answer: five messages a window are all that is allowed
+    assert f"+{earned} 消费 ¥128.50" in say(page, "积分明细")
+    kept = say(page, "余额明细")
+    assert "本金+¥500.00" in kept and "本金-¥500.00" in kept
+    for words in ("消费 13800138000 1", "撤销", "今日"):
+        assert "确认" not in say(page, words)
+    assert demo.command("audit").strip() == "账目全部相符"
+
+
+def test_the_counter_fits_a_phone(phone: Page) -> None:
+    phone.get_by_test_id("people-toggle").click()
+    be(phone, "oDemoCashier")
+    if phone.get_by_test_id("keyboard-toggle").is_visible():
+        phone.get_by_test_id("keyboard-toggle").click()
+    assert "发券" in say(phone, "帮助")
+    assert "今天" in say(phone, "今日")
+    wide = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0
