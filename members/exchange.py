@@ -66,10 +66,20 @@ def reward(
     """Turn points into the reward's coupon, once per key; MemberError('insufficient') or what refuses the coupon."""
     rule, shop = rules.coupons[reward.coupon], rules.shop
     points.spend(connection, member, reward.points, key=key, by=by, reason=f"兑换「{rule.title}」", now=now)
-    return coupons.issue(
+    issued = coupons.issue(
         connection, reward.coupon, rule, member, key=key, by=by, reason="积分兑换", zone=shop.zone, now=now,
         day_start=shop.day_start,
     )  # fmt: skip
+    _tell_audit(connection, by, member, reward.coupon, reward.points, issued, now)
+    return issued
+
+
+def _tell_audit(
+    connection: Connection, by: Actor, member: int, template: str, given: int, issued: Issued, now: datetime
+) -> None:
+    if issued.created:
+        detail = {"coupon": issued.id, "template": template, "points": given}
+        audit.write(connection, by, "coupon.issue", member, detail, now=now)
 
 
 def least(rule: PartnerRule) -> int:
@@ -156,4 +166,5 @@ def _voucher(
         connection, VOUCHER, voucher_rule(rule), member, key=key, by=SYSTEM, reason="积分换券", zone=shop.zone, now=now,
         face=fen, day_start=shop.day_start,
     )  # fmt: skip
+    _tell_audit(connection, SYSTEM, member, VOUCHER, given, coupon, now)
     return Voucher(member, given, fen, coupon)

@@ -32,7 +32,7 @@ _OF_MEMBER = (
     .where(identities.c.member_id == bindparam("member"), identities.c.ended_at.is_(None))
     .order_by(identities.c.id)
 )
-_LOCK = select(members.c.id).where(members.c.id == bindparam("member")).with_for_update()
+_LOCK = select(members.c.state).where(members.c.id == bindparam("member")).with_for_update()
 _END = update(identities).where(identities.c.id == bindparam("identity"), identities.c.ended_at.is_(None))
 
 
@@ -157,8 +157,9 @@ def bind(
 
 
 def lock(connection: Connection, member: int) -> None:
-    """Hold the member until the transaction ends (SQLite has a single writer anyway)."""
-    connection.execute(_LOCK, {"member": member})
+    """Hold the member until the transaction ends; MemberError('busy') for one merged since they were looked up."""
+    if connection.execute(_LOCK, {"member": member}).scalar_one() == "merged":
+        raise MemberError("busy")
 
 
 def adopt_orders(connection: Connection, member: int, buyer: str) -> int:

@@ -31,7 +31,11 @@ MEMBER_KINDS = ("points", "pending", "principal", "gift", "owed")
 
 members, accounts, movements, entries = table(Member), table(Account), table(Movement), table(Entry)
 
-_HEAD = select(members.c.chain_seq, members.c.chain_hash).where(members.c.id == bindparam("member")).with_for_update()
+_HEAD = (
+    select(members.c.chain_seq, members.c.chain_hash, members.c.state)
+    .where(members.c.id == bindparam("member"))
+    .with_for_update()
+)
 _SET_HEAD = (
     update(members)
     .where(members.c.id == bindparam("member"), members.c.chain_seq == bindparam("was"))
@@ -127,6 +131,8 @@ def _lock(connection: Connection, booking: Booking) -> dict[int, tuple[int, int,
     heads: dict[int, tuple[int, int, bytes]] = {}
     for member in sorted({leg.member for leg in booking.legs if leg.member is not None}):
         row = connection.execute(_HEAD, {"member": member}).one()
+        if row.state == "merged" and booking.kind not in ("merge", "unmerge"):
+            raise MemberError("busy")  # merged since it was looked up; asked again, it is the other member's
         heads[member] = (row.chain_seq, row.chain_seq, row.chain_hash)
     return heads
 

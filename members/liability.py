@@ -19,6 +19,7 @@ from members.tables import Coupon, CouponTemplate, table
 
 PRIOR, POINTS_WEIGHT, COUPONS_WEIGHT = Fraction(4, 5), 1000, 10
 USES = ("spend", "voucher", "exchange")
+SHOWN = 10
 
 coupons, templates = table(Coupon), table(CouponTemplate)
 
@@ -159,9 +160,14 @@ def lines(found: Liability) -> list[str]:
         f"积分成本\t预计 {yuan(found.points_expected)},最多 {yuan(found.points_at_most)}",
         f"储值余额\t本金 {yuan(found.principal)},赠送 {yuan(found.gift)}",
     ]
-    for one in found.coupons:
-        cost = f"预计 {yuan(one.expected)},最多 {yuan(one.at_most)}"
+    dearest = sorted(found.coupons, key=lambda one: (-one.expected, -one.held, one.template))
+    for one in dearest[:SHOWN]:
+        cost = f"预计 {yuan(one.expected)},最多 {yuan(one.at_most)}" if one.at_most or one.expected else "成本未写"
         said.append(f"券 {one.title}\t{one.held:,} 张,预计会用 {_percent(one.share)},{cost}")
+    rest = dearest[SHOWN:]
+    if rest:
+        many, expected = sum(one.held for one in rest), sum(one.expected for one in rest)
+        said.append(f"其余 {len(rest)} 种券\t{many:,} 张,预计 {yuan(expected)}")
     return [*said, f"合计预计\t{yuan(found.expected)}"]
 
 

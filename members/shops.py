@@ -41,6 +41,7 @@ def add_staff(
     if store is not None and name_of(connection, store) is None:
         raise MemberError("no_store", store=store)
     if openid is not None:
+        _forget_flow(connection, openid)
         renewed = {"name": name, "role": role, "store_id": store, "active": True, "revoked_at": None}
         known = update(_staff).where(_staff.c.openid == openid).values(renewed).returning(_staff.c.id)
         found = connection.execute(known).scalar_one_or_none()
@@ -51,17 +52,23 @@ def add_staff(
 
 
 def revoke_staff(connection: Connection, staff: int, *, now: datetime) -> bool:
-    """End what a person of staff may do, at once: also what waits for their 确认, a manager's word, or an invite."""
+    """End what a person of staff may do, at once: also what waits for their 确认, a manager's word, or an invite.
+
+    Locks in the order of the messages it may meet: the flow, the requests, then the person.
+    """
     active = (_staff.c.id == staff) & _staff.c.active
-    ended = {"active": False, "revoked_at": now, "invite_hash": None, "invite_until": None}
-    found = connection.execute(update(_staff).where(active).values(ended).returning(_staff.c.openid)).one_or_none()
+    found = connection.execute(select(_staff.c.openid).where(active)).one_or_none()
     if found is None:
         return False
-    if found.openid is not None:
-        connection.execute(delete(_conversations).where(_conversations.c.openid == found.openid))
+    _forget_flow(connection, found.openid)
     waiting = (_approvals.c.staff_id == staff) & (_approvals.c.state == "asked")
     connection.execute(update(_approvals).where(waiting).values(state="withdrawn", decided_at=now))
-    return True
+    ended = {"active": False, "revoked_at": now, "invite_hash": None, "invite_until": None}
+    return connection.execute(update(_staff).where(active).values(ended)).rowcount == 1
+
+
+def _forget_flow(connection: Connection, openid: str | None) -> None:
+    connection.execute(delete(_conversations).where(_conversations.c.openid == openid))
 
 
 def list_staff(connection: Connection) -> list[Row[int, str, str, str | None, str | None, bool]]:

@@ -21,7 +21,7 @@ orders, lines, products, categories = table(Order), table(OrderLine), table(Prod
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What one member bought and kept of an item on one business day; `item` is a category code or a sku, amount in 分."""
+    """What one member bought and kept of one item on a business day; `item`: a category code or a sku; amount in 分."""
 
     member: int
     item: str

@@ -54,6 +54,11 @@ class OrderIn(Asked):
     without a store, in the whole group.
     """
 
+    model_config = Asked.model_config | {"json_schema_extra": {"example": {
+        "order_no": "T1-000123", "buyer": {"kind": "phone", "value": "13800138000"}, "total": 10850, "discount": 2000,
+        "coupons": ["K7QF-2MDX-9TA0"], "pay_balance": 5000,
+        "lines": [{"sku": "MILK-1L", "name": "鲜牛奶 1L", "quantity": 2, "amount": 12850}],
+    }}}  # fmt: skip
     order_no: Number = Field(examples=["T1-000123"])
     store: StoreId | None = None
     buyer: BuyerIn | None = None
@@ -77,6 +82,9 @@ class ReturnLineIn(Asked):
 class RefundIn(Asked):
     """Money to give back: `amount` 分, or what the lines come to, or without either all that is left."""
 
+    model_config = Asked.model_config | {"json_schema_extra": {"example": {
+        "refund_no": "R1-000007", "amount": 850, "reason": "少了一瓶",
+    }}}  # fmt: skip
     refund_no: Number = Field(examples=["R1-000007"])
     store: StoreId | None = Field(default=None, description="订单号属于哪家门店")
     amount: Annotated[int, Field(strict=True, ge=1, le=10**10), Whole] | None = None
@@ -205,6 +213,10 @@ class PricedIn(Asked):
 class QuoteIn(Asked):
     """A basket before it is paid."""
 
+    model_config = Asked.model_config | {"json_schema_extra": {"example": {
+        "member": {"kind": "code", "value": "000000112345"},
+        "lines": [{"sku": "MILK-1L", "quantity": 2, "unit_price": 6425}],
+    }}}  # fmt: skip
     member: BuyerIn
     store: StoreId | None = None
     at: Instant | None = None

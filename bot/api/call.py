@@ -24,6 +24,7 @@ from members.idempotency import Stored
 MISSES, TEN_MINUTES = 300, timedelta(minutes=10)
 TRIES = 4
 WRONG_CODES = ("coupon_unknown", "coupon_mistyped")
+RETRY_SECONDS = "2"
 JSON, REPLAY = "application/json", {"Idempotency-Replay": "true"}
 
 
@@ -154,6 +155,8 @@ class Call:
 
     def _refusal(self, connection: Connection, error: MemberError, codes: bool) -> Stored:
         self._told = False
+        if error.code == "busy":  # nothing was decided: the same key may come again
+            raise refused(503, "api_busy", {"Retry-After": RETRY_SECONDS}) from error
         if self.caller.store is not None and error.code == "coupon_wrong_store":
             error = MemberError("coupon_unknown")
         if codes and error.code in WRONG_CODES:

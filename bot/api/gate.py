@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from bot.api import problems
-from bot.api.call import Call
+from bot.api.call import RETRY_SECONDS, Call
 from bot.api.problems import refused
 from bot.dispatch import BUSY, CANCELLED, PASSING
 from bot.logs import safe_trace
@@ -35,7 +35,6 @@ from members.errors import MemberError
 log = structlog.get_logger("memberbot.api")
 MOST_BYTES = 256 * 1024
 KEY_CHARS = 100
-RETRY_SECONDS = "2"
 RATE = RateLimitItemPerMinute(6000)
 Handle = Callable[[Request], Awaitable[Response]]
 

@@ -69,6 +69,8 @@ def refused(status: int, code: str, headers: Mapping[str, str] | None = None, /,
 
 def status_of(code: str) -> int:
     """Return the status of a refusal by the books."""
+    if code == "busy":
+        return 503
     return 404 if code in GONE else 429 if code in SLOW else 422 if code in INVALID else 409
 
 

@@ -45,7 +45,7 @@ def normalise_code(text: str) -> str:
     plain = text.upper().translate(_TYPED)
     if len(plain) != SYMBOLS + 1 or any(symbol not in ALPHABET for symbol in plain):
         raise MemberError("coupon_unknown")
-    if plain[-1] not in (check_symbol(plain[:-1]), former_check_symbol(plain[:-1])):
+    if not exact(plain) and former_check_symbol(plain[:-1]) != plain[-1]:
         raise MemberError("coupon_mistyped")
     return plain
 

@@ -1,6 +1,6 @@
 """Reading copies: by code, token or id, with their template's rule; what a member can use now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from members.tables import Decision, table
 from members.vault import Vault
 
 CATEGORY = "{category}"
+MONEY = ("off", "percent", "free", "bundle")
 decisions = table(Decision)
 
 OPEN = or_(
@@ -88,6 +89,18 @@ class Copy:
     def rule(self) -> CouponRule:
         """Return the template's rule."""
         return rule_of(self.terms)
+
+    @property
+    def thing(self) -> bool:
+        """Tell whether it takes nothing off an order, without reading the whole rule."""
+        return not any(self.terms.get(name) for name in MONEY)
+
+    @property
+    def placed(self) -> tuple[Sequence[str], bool]:
+        """Return (the stores where it is good, empty: all; whether it is good at some times only), as quickly."""
+        scope = self.terms.get("scope") or {}
+        timed = self.terms.get("since") or scope.get("days") or scope.get("hours")
+        return scope.get("stores") or (), bool(timed)
 
     @property
     def zone(self) -> ZoneInfo | None:

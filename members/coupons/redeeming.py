@@ -4,8 +4,11 @@ A step reads the copy, says why it can't be taken, and else tries it on exactly 
 faster it looks again. Nobody waits for anybody, and the loser learns what happened.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, func, or_, update
 
@@ -81,7 +84,12 @@ class Redeemed:
     code: str
     template: str
     discount: int
-    rule: CouponRule
+    terms: Mapping[str, Any]
+
+    @cached_property
+    def rule(self) -> CouponRule:
+        """Return the template's rule."""
+        return kinds.rule_of(self.terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,8 @@ def redeem(
         if not (copy.locked(now) and copy.lock_key == lock_key):
             refuse_unusable(copy, now)
         _refuse_place(copy, store, now, timed=order is None)
-        kept = copy.reserved if copy.rule.thing or (order is None and not discount) else 0
-        taken_off = 0 if copy.rule.thing else discount
+        kept = copy.reserved if copy.thing or (order is None and not discount) else 0
+        taken_off = 0 if copy.thing else discount
         bound = _seen(copy) | {
             "moment": now, "till": lock_key, "who": name_of(by), "shop": store, "sale": order,
             "taken_off": taken_off, "kept": kept,
@@ -129,7 +137,7 @@ def redeem(
         if won:
             if delta := taken_off + kept - copy.reserved:
                 kinds.commit(connection, copy.template, delta)
-            return Redeemed(copy.id, won[0][0], copy.title, copy.code, copy.template, taken_off, copy.rule)
+            return Redeemed(copy.id, won[0][0], copy.title, copy.code, copy.template, taken_off, copy.terms)
     raise MemberError("busy")
 
 
@@ -228,9 +236,10 @@ def _seen(copy: Copy) -> dict[str, object]:
 
 
 def _refuse_place(copy: Copy, store: str | None, now: datetime, *, timed: bool) -> None:
-    if copy.rule.scope.stores and store not in copy.rule.scope.stores:
+    stores, limited = copy.placed
+    if stores and store not in stores:
         raise MemberError("coupon_wrong_store", title=copy.title)
-    if copy.zone is None:
+    if not limited or copy.zone is None:
         return
     problem = discounts.wrong_time(copy.rule, now.astimezone(copy.zone))
     if problem == "coupon_not_yet" and copy.rule.since is not None:

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from members import audit, buyers, orders, products, sales, tiers
+from members import audit, buyers, merging, orders, products, sales, tiers
 from members.bulk import insert_rows, take_ids
 from members.clock import business_date
 from members.errors import MemberError
 from members.importing.flaws import Flaws
-from members.importing.run import Run, chunks
+from members.importing.run import TRIES, Run, chunks
 from members.sales import NewOrder
 from members.tables import Member, Order, OrderLine, table
 
@@ -174,19 +174,17 @@ def _stored(connection: Connection, wanted: Sequence[NewOrder]) -> dict[tuple[st
 
 
 def _owners(connection: Connection, run: Run, wanted: Sequence[NewOrder]) -> list[int | None]:
-    """Return whose orders these are, held until the transaction ends."""
-    named = _named(connection, run, wanted)
-    connection.execute(_HOLD, {"of": sorted({member for member in named if member is not None})})
-    named = _named(connection, run, wanted)  # again: somebody may have been merged before they were held
-    active = set(connection.scalars(_HOLD, {"of": sorted({member for member in named if member is not None})}))
-    return [member if member in active else None for member in named]
-
-
-def _named(connection: Connection, run: Run, wanted: Sequence[NewOrder]) -> list[int | None]:
-    return [
-        buyers.find(connection, run.vault, order.buyer, app=run.app, at=order.at, now=run.now) if order.buyer else None
-        for order in wanted
-    ]
+    """Return whose orders these are, held until the transaction ends; who was merged is whom they are part of."""
+    for _ in range(TRIES):
+        named = [
+            buyers.find(connection, run.vault, one.buyer, app=run.app, at=one.at, now=run.now) if one.buyer else None
+            for one in wanted
+        ]
+        owners = {member: merging.present(connection, member) for member in named if member is not None}
+        active = set(connection.scalars(_HOLD, {"of": sorted(set(owners.values()))}))
+        if active == set(owners.values()):  # or somebody was merged before they were held
+            break
+    return [None if member is None or owners[member] not in active else owners[member] for member in named]
 
 
 def review_tiers(run: Run, touched: set[int]) -> int:

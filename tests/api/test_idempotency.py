@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from members import idempotency, products
+from members.errors import MemberError
 from members.tables import ApiRequest, Order, Product, table
 from tests.support.shop import Shop
 from tests.support.till import Till, refusal
@@ -75,6 +76,18 @@ def test_a_fault_is_not_remembered(shop: Shop, till: Till, monkeypatch: pytest.M
         assert refusal(answer) == (500, "incident")
         assert "zero" not in answer.text
     assert rows(shop, ApiRequest) == rows(shop, Product) == 0
+    assert till.post("/products", MILK, again="k1").json() == {"created": 1, "updated": 0}
+
+
+def test_what_was_too_busy_to_be_decided_is_not_remembered(
+    shop: Shop, till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise MemberError("busy")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(products, "upsert", busy)
+        assert refusal(till.post("/products", MILK, again="k1")) == (503, "api_busy")
     assert till.post("/products", MILK, again="k1").json() == {"created": 1, "updated": 0}
 
 

@@ -88,8 +88,14 @@ def test_a_taken_port_is_one_line(bare: Folder) -> None:
         (("campaign", "plan", "没有"), "没有叫「没有」的活动\n"),
         (("campaign", "apply", "00000000"), "没有编号为 00000000 的方案\n"),
         (("staff", "revoke", "99"), "没有编号 99 的在职店员\n"),
-        (("staff", "add", "小李", "--store", "nowhere"), "没有编号 nowhere 的门店\n"),
-        (("staff", "add", "小李", "--role", "boss"), "没有这种角色,可以是 cashier、adviser、manager、head_office\n"),
+        (("staff", "add", "小李", "--openid", "oX", "--store", "nowhere"), "没有编号 nowhere 的门店\n"),
+        (("staff", "add", "小李"), "--phone 和 --openid 要写且只写一个\n"),
+        (("staff", "add", "小李", "--phone", "138"), "手机号不对,请写11位的手机号\n"),
+        (("staff", "invite", "99"), "没有这个编号的在职店员\n"),
+        (
+            ("staff", "add", "小李", "--openid", "oX", "--role", "boss"),
+            "没有这种角色,可以是 cashier、adviser、manager、head_office\n",
+        ),
         (("member", "show", "13800138000"), "没有找到会员「13800138000」(可以用会员编号、手机号或 openid)\n"),
     ],
 )

@@ -7,7 +7,6 @@ import pytest
 from members import gifts, points
 from members.audit import Actor
 from members.errors import MemberError
-from tests.failures.conftest import PHONE
 from tests.failures.counter import ANNA, born, buy, new_coupon, owned, refund, states, to_day
 from tests.support.acting import deal
 from tests.support.shop import Shop

@@ -4,18 +4,20 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 from sqlalchemy import func, make_url, select
 
 from bot.service import Service
-from members import auditing, identity, shops
-from members.tables import Coupon, CouponTemplate, Follower, Inbox, Outbox, Verification, table
+from members import auditing, conversations, identity, shops
+from members.conversations import Stand
+from members.tables import Coupon, CouponTemplate, Follower, Inbox, MemberTag, Outbox, Verification, table
 
 inbox, outbox, coupons = table(Inbox), table(Outbox), table(Coupon)
 templates, verifications, followers = table(CouponTemplate), table(Verification), table(Follower)
+tags = table(MemberTag)
 CASHIER = "o-cashier"
 
 
@@ -28,10 +30,19 @@ def open_shop_books(service: Service, phones: int = 1) -> list[str]:
         shops.add_staff(connection, openid=CASHIER, name="小李", role="manager", store=None, now=now)
         for phone in typed:
             member, key = identity.create(connection, service.vault, tier="普卡", now=now)
-            index = service.vault.blind_index("phone", f"+86{phone}")
-            sealed = service.vault.seal(key, "phone", f"+86{phone}")
-            identity.add(connection, member, "phone", "", index, source="test", sealed=sealed, now=now)
+            identity.add_phone(connection, service.vault, member, key, f"+86{phone}", source="test", now=now)
     return typed
+
+
+def await_confirm(service: Service, *, openid: str = CASHIER, template: str = "off-20-over-100") -> None:
+    """Let the bot wait for this person's 确认 of a coupon for the first member: one word moves value then."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with service.database.transaction() as connection:
+        member = connection.execute(select(func.min(identity.members.c.id))).scalar_one()
+        params = {"template": template, "count": 1, "reason": "test"}
+        data = {"do": "errand", "kind": "issue", "member": member, "params": params, "amount": 0, "count": 1}
+        stand = Stand("staff.confirm", {**data, "key": f"staff:{openid}"}, None, now + timedelta(days=36500))
+        conversations.put(connection, openid, stand)
 
 
 def count(service: Service, what: Any, *where: Any) -> int:

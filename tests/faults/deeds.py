@@ -45,15 +45,19 @@ def owner(world: World) -> int:
 
 def issue(connection: Connection, rules: Rules, member: int, key: str = "deed", code: str = "off") -> coupons.Issued:
     """One coupon issued."""
-    return coupons.issue(connection, code, rules.coupons[code], member, key=key, by=TILL, reason="t", zone=ZONE, now=START)
+    rule = rules.coupons[code]
+    return coupons.issue(connection, code, rule, member, key=key, by=TILL, reason="t", zone=ZONE, now=START)
 
 
 def coupon_code(connection: Connection) -> str:
     """The code of the member's coupon."""
-    return str(connection.execute(select(coupons.coupons.c.code).where(coupons.coupons.c.key == "have:coupon")).scalar_one())
+    found = select(coupons.coupons.c.code).where(coupons.coupons.c.key == "have:coupon")
+    return str(connection.execute(found).scalar_one())
 
 
-def sale(connection: Connection, *, no: str = "sale", pay: int = 0, coupon: bool = False, at: datetime = START) -> NewOrder:
+def sale(
+    connection: Connection, *, no: str = "sale", pay: int = 0, coupon: bool = False, at: datetime = START
+) -> NewOrder:
     """Fruit and tobacco for 270 元, perhaps with the coupon of 10 元."""
     lines = [NewLine("a1", "苹果", 3, 200_00, category="fruit"), NewLine("t1", "烟", 1, 70_00, category="tobacco")]
     off, codes = (10_00, [coupon_code(connection)]) if coupon else (0, [])

@@ -75,13 +75,13 @@ def failing(database: Database, saboteur: Saboteur, nth: int, kind: Kind = "refu
 
 def _sqlite_connection(saboteur: Saboteur) -> Any:
     class Cursor(sqlite3.Cursor):
-        def execute(self, statement: str, *more: Any) -> sqlite3.Cursor:
+        def execute(self, *statement: Any) -> Any:
             self._perhaps()
-            return super().execute(statement, *more)
+            return super().execute(*statement)
 
-        def executemany(self, statement: str, *more: Any) -> sqlite3.Cursor:
+        def executemany(self, *statement: Any) -> Any:
             self._perhaps()
-            return super().executemany(statement, *more)
+            return super().executemany(*statement)
 
         def _perhaps(self) -> None:
             if saboteur.due():

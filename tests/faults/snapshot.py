@@ -18,8 +18,9 @@ def snapshot(connection: Connection, *, without: tuple[str, ...] = ()) -> dict[s
 
 def changes(before: dict[str, list[tuple[Any, ...]]], after: dict[str, list[tuple[Any, ...]]]) -> dict[str, Any]:
     """Return {table: (rows gone, rows new)} of the tables that differ."""
-    return {
-        name: ([row for row in before[name] if row not in after[name]], [row for row in rows if row not in before[name]])
-        for name, rows in after.items()
-        if rows != before[name]
-    }
+    different = [name for name, rows in after.items() if rows != before[name]]
+    return {name: (_only(before[name], after[name]), _only(after[name], before[name])) for name in different}
+
+
+def _only(these: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [row for row in these if row not in others]

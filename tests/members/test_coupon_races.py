@@ -178,7 +178,7 @@ def test_whoever_read_before_somebody_else_wrote_learns_what_happened(
     issued, friend, vault = counter.issue("mine"), counter.another(), counter.vault
     word = counter.do(coupons.offer_transfer, vault, counter.member, issued.code, now=NOW)
     if first == "reverse":
-        counter.redeem(issued.code, order=counter.order(), discount=500)
+        counter.redeem(issued.code)
     deeds: dict[str, Callable[[Connection], Any]] = {
         "redeem": lambda at: coupons.redeem(at, issued.code, **TILL),
         "lock": lambda at: coupons.lock(at, issued.code, lock_key="a", seconds=60, **TILL),
@@ -189,3 +189,18 @@ def test_whoever_read_before_somebody_else_wrote_learns_what_happened(
     }
     got = overtaken(counter, deeds[first], lambda: counter.do(deeds[second]))
     assert (got if isinstance(got, str | int) else "done") == wanted
+
+
+def test_what_a_copy_may_cost_is_not_taken_from_what_was_read_before(counter: Counter) -> None:
+    """Meanwhile it is redeemed, the budget goes to others, and it comes back with less of it."""
+    issued, first, second = counter.issue("tight"), counter.order("n1"), counter.order("n2")
+
+    def back_with_less(at: Connection) -> None:
+        coupons.redeem(at, issued.code, order=first, discount=500, **TILL)
+        for key in ("a", "b"):
+            more = {"key": key, "by": "t", "reason": "", "zone": SHANGHAI, "now": NOW}
+            coupons.issue(at, "tight", RULES["tight"], counter.member, **more)
+        coupons.reverse(at, issued.id, by="t", now=NOW)
+
+    assert overtaken(counter, back_with_less, lambda: counter.redeem(issued.code, order=second, discount=1)) == "预算券"
+    assert counter.template("tight").committed == 4001

@@ -69,6 +69,8 @@ def test_a_reward_costs_its_points_once(database: Database) -> None:
     first, again = reward(books, member), reward(books, member)
     assert (first.id, first.title, again.created) == (again.id, "免费例汤", False)
     assert books.owned(member) == {"points": 350} and held(books, member) == [("soup", "免费例汤", None)]
+    (deed,) = books.deeds("coupon.issue")
+    assert deed["detail"] == {"coupon": first.id, "template": "soup", "points": 300}
     reward(books, member, "second")
     with pytest.raises(MemberError, match="insufficient"):
         reward(books, member, "third")

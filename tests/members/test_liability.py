@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -131,3 +132,12 @@ def test_it_can_be_said_and_written(database: Database) -> None:
         "券 免费例汤\t1 张,预计会用 80.0%,预计 ¥6.40,最多 ¥8.00",
         "合计预计\t¥34.13",
     ]
+
+
+def test_many_templates_are_said_in_few_lines(database: Database) -> None:
+    held = [liability.CouponsHeld(f"t{n:02}", f"券{n}", n, 800, n * 10, n * 8) for n in range(1, 13)]
+    found = replace(forecast(Books(database)), coupons=(*held, liability.CouponsHeld("u", "谜", 99, 800, 0, 0)))
+    said = liability.lines(found)
+    assert said[4] == "券 券12\t12 张,预计会用 80.0%,预计 ¥0.96,最多 ¥1.20" and len(said) == 16
+    assert said[-2] == "其余 3 种券\t102 张,预计 ¥0.24"
+    assert "成本未写" in liability.lines(replace(found, coupons=found.coupons[-1:]))[4]

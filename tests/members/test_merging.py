@@ -16,7 +16,20 @@ from members.audit import Actor
 from members.db import Database
 from members.errors import MemberError
 from members.merging import Merge, Unmerged
-from members.tables import Account, AuditLog, Coupon, Entry, GiftGrant, Identity, Member, Outbox, PointLot, table
+from members.tables import (
+    Account,
+    AuditLog,
+    Coupon,
+    CouponGrant,
+    CouponTemplate,
+    Entry,
+    GiftGrant,
+    Identity,
+    Member,
+    Outbox,
+    PointLot,
+    table,
+)
 from members.tables import Merge as MergeRow
 from tests.members.merging_books import (
     BY,
@@ -231,6 +244,36 @@ def test_points_taken_back_meanwhile_stay_taken(database: Database) -> None:
         assert (dict(back.returned), dict(back.missing)) == ({"points": 20}, {"points": 10})
 
 
+def test_points_spent_meanwhile_are_made_good_and_keep_their_end_and_order(database: Database) -> None:
+    lots = table(PointLot)
+    with database.transaction() as connection:
+        source, target = new_member(connection), new_member(connection)
+        bought = order(connection, source)
+        give(connection, source, "points", 30, days=20, order=bought)
+        give(connection, target, "points", 100, days=90)
+        done = merge(connection, source, target)
+        spend(connection, target, "points", 25, NOW)
+        back = unmerge(connection, done.id)
+        assert (dict(back.returned), dict(back.missing)) == ({"points": 30}, {})
+        held = select(lots.c.member_id, func.sum(lots.c.remaining), lots.c.expires_at, lots.c.order_id)
+        held = held.where(lots.c.remaining > 0).group_by(lots.c.member_id, lots.c.expires_at, lots.c.order_id)
+        assert sorted(connection.execute(held).all()) == [
+            (source, 30, NOW + timedelta(days=20), bought),
+            (target, 75, NOW + timedelta(days=90), None),
+        ]
+
+
+def test_points_that_would_have_run_out_meanwhile_are_not_made_good(database: Database) -> None:
+    with database.transaction() as connection:
+        source, target = new_member(connection), new_member(connection)
+        give(connection, source, "points", 30, days=20)
+        give(connection, target, "points", 100, days=90)
+        done = merge(connection, source, target)
+        spend(connection, target, "points", 25, NOW)
+        back = unmerge(connection, done.id, NOW + timedelta(days=21))
+        assert (dict(back.returned), dict(back.missing)) == ({"points": 5}, {"points": 25})
+
+
 def test_points_spent_and_given_back_meanwhile_are_there(database: Database) -> None:
     with database.transaction() as connection:
         source, target = new_member(connection), new_member(connection)
@@ -261,15 +304,20 @@ def test_a_coupon_used_or_passed_on_meanwhile_is_missing(database: Database) -> 
     with database.transaction() as connection:
         source, target, friend = (new_member(connection) for _ in range(3))
         of = template(connection)
-        used, passed, kept = (coupon(connection, source, of) for _ in range(3))
+        used, passed, kept, ended = (coupon(connection, source, of) for _ in range(4))
         done = merge(connection, source, target)
         redeemed = {"state": "redeemed", "redeemed_at": LATER}
         connection.execute(update(coupons).where(coupons.c.id == used).values(**redeemed))
         connection.execute(update(coupons).where(coupons.c.id == passed).values(member_id=friend))
+        voided, grants = {"state": "void", "returned": True}, table(CouponGrant)
+        connection.execute(update(coupons).where(coupons.c.id == ended).values(**voided))
+        connection.execute(update(grants).where(grants.c.member_id == target).values(count=grants.c.count - 1))
+        issued = table(CouponTemplate).c.issued
+        connection.execute(update(table(CouponTemplate)).values(issued=issued - 1))
         back = unmerge(connection, done.id)
-        assert (back.coupons, dict(back.missing)) == (1, {"coupons": 2})
+        assert (back.coupons, dict(back.missing)) == (2, {"coupons": 2})
         owners = dict(connection.execute(select(coupons.c.id, coupons.c.member_id)).all())
-        assert owners == {used: target, passed: friend, kept: source}
+        assert owners == {used: target, passed: friend, kept: source, ended: source}
         assert picture(connection, source)["grants"] == [(of, 3)], "whose limit a copy counts for does not change"
         assert auditing.breaches(connection, now=NOW) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import text, update
 
 from members import balance, ledger, statements
 from members.db import Database
-from members.ledger import Booking, Leg
+from members.ledger import Booking, Leg, canonical, chain
 from members.tables import Entry, table
 from tests.members.value_books import BY, DAY, NOW, Books, rules_with
 
@@ -134,6 +135,38 @@ def test_any_flipped_character_is_told(database: Database, data: st.DataObject) 
     except ValueError:
         same = False
     assert same or statements.verify(lines) != []
+
+
+def forged_anew(lines: list[str], without: int) -> list[str]:
+    """A statement whose every link, balance and count was made again after a line was left out."""
+    read = [json.loads(line) for line in lines]
+    owned: dict[str, int] = {}
+    link = b""
+    for entry in read[1:-1]:
+        if entry["seq"] == without:
+            continue
+        owned[entry["account"]] = entry["balance_after"] = owned.get(entry["account"], 0) + entry["amount"]
+        booking = Booking(
+            entry["key"], entry["kind"], entry["actor"], datetime.fromisoformat(entry["at"]), (), entry["reason"]
+        )
+        leg = Leg(entry["account"], entry["amount"], read[0]["member"])
+        link = chain(link, canonical(booking, leg, entry["seq"], entry["balance_after"]))
+        entry["hash"] = link.hex()
+    footer = read[-1] | {"balances": owned, "head": link.hex()}
+    return list(statements.as_text([*(line for line in read[:-1] if line.get("seq") != without), footer]))
+
+
+def test_a_gap_is_told_even_where_everything_else_was_forged_to_fit(database: Database) -> None:
+    books, member = lively(database)
+    lines = written(books, member)
+    last = len(lines) - 2
+    assert statements.verify(forged_anew(lines, 0)) == []
+    assert "第3行:序号是 3,应为 2" in statements.verify(forged_anew(lines, 2))
+    shorter = forged_anew(lines, last)
+    shorter[-1] = json.dumps(json.loads(shorter[-1]) | {"entries": last - 1})
+    found = statements.examine(shorter)
+    assert found.problems == [], "only the head tells that the end was cut off:"
+    assert statements.short(found.head) != statements.short(statements.examine(lines).head)
 
 
 def test_books_that_were_changed_behind_our_back_give_a_statement_that_tells(database: Database) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from members import adoption, auditing, buyers, consent, identity, ledger, orders, tags, tails, tiers
+from members import adoption, auditing, buyers, consent, identity, ledger, merging, orders, tags, tails, tiers
 from members.audit import Actor
 from members.db import Database
 from members.importing import cells
@@ -30,7 +30,7 @@ from members.importing.tabular_orders import import_orders
 from members.importing.tabular_products import import_products
 from members.sales import Buyer, NewLine, NewOrder
 from members.tables import Category, Consent, Member, Order, OrderLine, PointLot, Product, Store, table
-from tests.members.merging_books import NOW, RULES, VAULT
+from tests.members.merging_books import NOW, RULES, VAULT, new_member
 
 APP = "wx-test"
 BY = Actor("import", origin="cli")
@@ -196,7 +196,7 @@ def test_orders_older_than_adoption_are_the_rows_that_taking_writes(database: Da
     with database.transaction() as connection:
         member, key = identity.create(connection, VAULT, tier="普卡", now=old)
         identity.add_phone(connection, VAULT, member, key, "+8613800138000", source="test", now=old)
-    said = [
+    said: list[Any] = [
         ("R1", "13800138000", "S1", [("a", "茶", 2, 1234, 100), ("b", "米", 1, 5000, 0)], 6234, 100),
         ("R2", "13900139000", "", [("a", "茶", 1, 617, 0)], 600, 17),
         ("R3", "", "S1", [], 999, 0),
@@ -281,6 +281,23 @@ def test_an_unknown_buyer_gets_the_order_when_the_member_comes(database: Databas
         assert member is not None
         marks = buyers.marks_of(connection, member, APP)
         assert adoption.adopt(connection, VAULT, RULES, member, marks, app=APP, by=BY, now=NOW) == 0
+
+
+@pytest.mark.parametrize("day", ["2025-02-20", "2026-02-20"])
+def test_the_number_of_a_merged_member_means_whom_they_are_part_of(
+    database: Database, tmp_path: Path, day: str
+) -> None:
+    with database.transaction() as connection:
+        source, target = new_member(connection), new_member(connection)
+        merging.merge(connection, VAULT, RULES, source, target, by=BY, reason="同一位", now=NOW)
+    rows = [["R1", day, source, "30"], ["R2", day, 10**9, "30"]]
+    report = import_orders(run(database), write(tmp_path / "o.csv", ["单号", "时间", "member_id", "金额"], rows))
+    assert (report.written["会员订单"], report.written["未识别买家的订单"]) == (1, 1)
+    with database.reading() as connection:
+        assert connection.scalars(select(table(Order).c.member_id).order_by(table(Order).c.order_no)).all() == [
+            target,
+            None,
+        ]
 
 
 def test_an_order_with_a_wrong_row_is_left_out_as_a_whole(database: Database, tmp_path: Path) -> None:

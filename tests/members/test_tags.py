@@ -52,7 +52,7 @@ def test_a_tag_is_put_on_once_and_taken_off_once(database: Database) -> None:
 def test_what_a_person_said_outranks_what_was_inferred(database: Database) -> None:
     with database.transaction() as connection:
         member = new_member(connection)
-        guess = {"source": "inferred", "by": JOB, "now": NOW}
+        guess: dict[str, Any] = {"source": "inferred", "by": JOB, "now": NOW}
         assert tags.put(connection, member, "有婴儿", confidence=0.6, **guess)
         assert tags.put(connection, member, "有婴儿", confidence=0.8, **guess), "inferred anew"
         assert tags.put(connection, member, "有婴儿", source="staff", by=BY, now=NOW)

@@ -42,7 +42,8 @@ class Luck:
 
 
 FAIR = st.just(Luck())
-BAD = st.builds(Luck, st.one_of(st.integers(1, 15), st.integers(1, 90)), st.sampled_from(["refused", "lost"]), st.booleans())
+NTH = st.one_of(st.integers(1, 15), st.integers(1, 90))
+BAD = st.builds(Luck, NTH, st.sampled_from(["refused", "lost"]), st.booleans())
 luck = st.one_of(FAIR, FAIR, st.just(Luck(twice=True)), BAD)
 who = st.integers(0, PEOPLE - 1)
 
@@ -50,15 +51,15 @@ who = st.integers(0, PEOPLE - 1)
 class Machine(RuleBasedStateMachine):
     """Books and model side by side; rules come from the classes mixed in."""
 
-    fresh: ClassVar[Callable[[], Any]]
+    fresh: ClassVar[Any]
 
     def __init__(self) -> None:
         super().__init__()
         self.place = self.fresh()
         self.database = Database(self.place.__enter__())
         self.saboteur = sabotaged(self.database)
-        self.rules = rules()
-        self.world = open_world(self.database, self.rules, MASTER)
+        self.law = rules()
+        self.world = open_world(self.database, self.law, MASTER)
         self.now = START
         self.model = Model(self.now)
         self.ids: list[int] = []
@@ -78,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         """The marketer decides how the shop is run."""
         earn = LOYALTY["earn"] | {"refunds": refunds, "pending_days": days}
         balance = LOYALTY["balance"] | {"gift_pays": gift_pays, "gift_at_most": at_most / 10_000}
-        self.rules = rules({"earn": earn, "balance": balance})
+        self.law = rules({"earn": earn, "balance": balance})
         self.model.policy = Policy(refunds=refunds, pending_days=days, gift_pays=gift_pays, gift_at_most=at_most)
 
     def opened(self) -> None:

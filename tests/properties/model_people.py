@@ -18,6 +18,7 @@ class Joined:
     granted: list[str] = field(default_factory=list)
     offers: list[int] = field(default_factory=list)
     days: set[tuple[int, date]] = field(default_factory=set)
+    lots: list[int] = field(default_factory=list)
     undone: bool = False
 
 
@@ -50,6 +51,7 @@ class People(Coupons):
             if lot.remaining:
                 self.open_lot(move, lot.remaining, lot.expires, lot.matures, lot.order)
                 lot.remaining = 0
+        joined.lots = [number for number, _ in move.opened]
         for account, amount in giver.money.items():
             self.add(move, account, amount)
             giver.money[account] = 0

@@ -109,6 +109,7 @@ class Value:
     people: list[Person] = field(default_factory=list)
     moves: dict[str, Move] = field(default_factory=dict)
     lots_made: int = 0
+    ended: dict[int, int] = field(default_factory=dict)
 
     def newcomer(self) -> int:
         """One person more, who owns nothing."""
@@ -206,6 +207,7 @@ class Value:
             for lot in person.lots:
                 if lot.matures is None and lot.expires <= self.now and lot.remaining:
                     gone[person.number] = gone.get(person.number, 0) + lot.remaining
+                    self.ended[lot.number] = lot.remaining
                     lot.remaining = 0
         return gone
 

@@ -27,13 +27,13 @@ class CouponRules(Machine):
         super().opened()
         self.held: dict[str, int] = {}
         self.words: list[str] = []
-        for code, rule in COUPONS.items():
+        for code, said in COUPONS.items():
             self.model.templates[code] = Template(
-                days=int(str(rule["valid"]).split()[0]),
-                worst=100 * rule.get("off", rule.get("cap", rule.get("cost", 0))), thing="gift" in rule,
-                stock=rule.get("stock"), budget=100 * rule["budget"] if "budget" in rule else None,
-                per_member=rule.get("per_member"), per_day=rule.get("per_day"),
-                transferable=rule.get("transferable", False),
+                days=int(str(said["valid"]).split()[0]),
+                worst=100 * said.get("off", said.get("cap", said.get("cost", 0))), thing="gift" in said,
+                stock=said.get("stock"), budget=100 * said["budget"] if "budget" in said else None,
+                per_member=said.get("per_member"), per_day=said.get("per_day"),
+                transferable=said.get("transferable", False),
             )  # fmt: skip
 
         self.model.templates[VOUCHER] = Template(days=VOUCHER_DAYS, worst=0)
@@ -58,7 +58,7 @@ class CouponRules(Machine):
 
         def deed(connection: Connection) -> coupons.Issued:
             return coupons.issue(
-                connection, code, self.rules.coupons[code], self.ids[who], key=key, by=TILL, reason="test", zone=ZONE,
+                connection, code, self.law.coupons[code], self.ids[who], key=key, by=TILL, reason="test", zone=ZONE,
                 now=now,
             )  # fmt: skip
 

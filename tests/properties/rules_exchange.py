@@ -20,8 +20,8 @@ class ExchangeRules(ValueRules, CouponRules):
         key, now, who = self.key("reward"), self.now, self.model.survivor(who)
 
         def deed(connection: Connection) -> Issued:
-            chosen = self.rules.loyalty.reward[0]
-            return exchange.reward(connection, self.rules, self.ids[who], chosen, key=key, by=TILL, now=now)
+            chosen = self.law.loyalty.reward[0]
+            return exchange.reward(connection, self.law, self.ids[who], chosen, key=key, by=TILL, now=now)
 
         done = self.act(deed, lambda model: model.reward(key, who), fate)
         if done:
@@ -33,7 +33,7 @@ class ExchangeRules(ValueRules, CouponRules):
         number = portion(self.model.people[who].good(now), which)
 
         def deed(connection: Connection) -> exchange.Exchanged:
-            return exchange.partner(connection, self.rules, self.ids[who], "miles", number, key=key, by=TILL, now=now)
+            return exchange.partner(connection, self.law, self.ids[who], "miles", number, key=key, by=TILL, now=now)
 
         done = self.act(deed, lambda model: model.partner(key, who, number), fate)
         if done:
@@ -42,16 +42,16 @@ class ExchangeRules(ValueRules, CouponRules):
 
     @rule(fate=luck)
     def vouchers(self, fate: Luck) -> None:
-        every, now = self.rules.loyalty.points_to_voucher, self.now
+        every, now = self.law.loyalty.points_to_voucher, self.now
         assert every is not None
         period = exchange.period_of(every.every, local_day(now)).isoformat()
 
         def deed(connection: Connection) -> list[exchange.Voucher]:
-            return exchange.vouchers(connection, self.rules, period, now)
+            return exchange.vouchers(connection, self.law, period, now)
 
         done = self.act(deed, lambda model: model.vouchers(period), once(fate))
         assert done
         made = {voucher.member: voucher for voucher in done[0]}
-        assert {m: (v.points, v.fen) for m, v in made.items()} == {self.ids[who]: v for who, v in done[1].items()}
-        for who in done[1]:
-            self.held[f"voucher:{period}:{who}"] = made[self.ids[who]].coupon.id
+        assert {m: (v.points, v.fen) for m, v in made.items()} == {self.ids[one]: v for one, v in done[1].items()}
+        for owner in done[1]:
+            self.held[f"voucher:{period}:{owner}"] = made[self.ids[owner]].coupon.id

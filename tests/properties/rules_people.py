@@ -30,7 +30,7 @@ class PeopleRules(Machine):
 
         def deed(connection: Connection) -> merging.Merge:
             return merging.merge(
-                connection, self.world.vault, self.rules, self.ids[one], self.ids[other], by=TILL, reason="同一人",
+                connection, self.world.vault, self.law, self.ids[one], self.ids[other], by=TILL, reason="同一人",
                 now=now,
             )  # fmt: skip
 
@@ -54,6 +54,9 @@ class PeopleRules(Machine):
         done = self.act(deed, lambda model: model.unmerge(number), Luck(fate.nth, fate.kind))
         if done:
             joined = done[1]
+            ran_out = sum(self.model.ended.get(lot, 0) for lot in joined.lots)
+            came_back = done[0].returned.get("points", 0) + done[0].returned.get("pending", 0)
+            assert came_back <= joined.brought.get("points", 0) + joined.brought.get("pending", 0) - ran_out
             self.may_fall |= {joined.source, joined.target}
             self.look_at(joined.source, joined.target)
             self.check_parted(before, done[0].returned, done[0].missing, joined.brought, joined.source, joined.target)
@@ -96,7 +99,8 @@ class PeopleRules(Machine):
         who, now = self.model.survivor(who), self.now
 
         def deed(connection: Connection) -> int:
-            return sum(gift.points for gift in gifts.on_present(connection, self.rules, self.ids[who], by=TILL, now=now))
+            found = gifts.on_present(connection, self.law, self.ids[who], by=TILL, now=now)
+            return sum(gift.points for gift in found)
 
         done = self.act(deed, lambda model: model.present(who), Luck(fate.nth, fate.kind))
         assert done and done[0] == done[1]
@@ -106,7 +110,7 @@ class PeopleRules(Machine):
         who, now = self.model.survivor(who), self.now
 
         def deed(connection: Connection) -> tuple[int, int]:
-            found = gifts.check_in(connection, self.rules, self.ids[who], by=TILL, now=now)
+            found = gifts.check_in(connection, self.law, self.ids[who], by=TILL, now=now)
             return found.points, found.streak
 
         done = self.act(deed, lambda model: model.check_in(who), fate)

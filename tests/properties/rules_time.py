@@ -44,14 +44,17 @@ class TimeRules(Machine):
         now = self.now
 
         def deed(connection: Connection) -> dict[int, int]:
-            return dict(points.mature(connection, self.rules, now))
+            return dict(points.mature(connection, self.law, now))
 
         self.night(self.act(deed, lambda model: model.mature(), self.once(fate)))
 
     @rule(fate=luck)
     def expire_coupons(self, fate: Luck) -> None:
         now = self.now
-        done = self.act(lambda connection: coupons.expire_due(connection, now), lambda m: m.expire_coupons(), self.once(fate))
+        done = self.act(
+            lambda connection: coupons.expire_due(connection, now), lambda model: model.expire_coupons(),
+            self.once(fate),
+        )  # fmt: skip
         assert done and done[0] == done[1]
 
     def once(self, fate: Luck) -> Luck:

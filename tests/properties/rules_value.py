@@ -39,7 +39,7 @@ class ValueRules(PeopleRules):
 
         def deed(connection: Connection) -> int:
             return points.give(
-                connection, self.rules, self.ids[who], number, key=key, kind="gift", by=TILL, reason="赠送", now=now,
+                connection, self.law, self.ids[who], number, key=key, kind="gift", by=TILL, reason="赠送", now=now,
                 pending=pending,
             )  # fmt: skip
 
@@ -65,7 +65,7 @@ class ValueRules(PeopleRules):
 
         def deed(connection: Connection) -> int:
             member = self.ids[who]
-            return points.adjust(connection, self.rules, member, delta, key=key, by=TILL, reason="更正", now=now)
+            return points.adjust(connection, self.law, member, delta, key=key, by=TILL, reason="更正", now=now)
 
         def wanted(model: Model) -> object:
             return model.give(key, who, number) if up else model.spend(key, who, number)
@@ -78,7 +78,7 @@ class ValueRules(PeopleRules):
         key, now = self.key("topup"), self.now
 
         def deed(connection: Connection) -> balance.TopUp:
-            return balance.top_up(connection, self.rules, self.ids[who], fen, key=key, by=TILL, now=now)
+            return balance.top_up(connection, self.law, self.ids[who], fen, key=key, by=TILL, now=now)
 
         done = self.act(deed, lambda model: model.top_up(key, who, fen), fate)
         if done:
@@ -92,7 +92,7 @@ class ValueRules(PeopleRules):
         fen = portion(self.model.people[who].money["principal"] + self.model.people[who].money["gift"], which)
 
         def deed(connection: Connection) -> balance.Paid:
-            return balance.pay(connection, self.rules, self.ids[who], fen, key=key, by=TILL, now=now)
+            return balance.pay(connection, self.law, self.ids[who], fen, key=key, by=TILL, now=now)
 
         done = self.act(deed, lambda model: model.pay(key, who, fen), fate)
         if done:
@@ -118,7 +118,7 @@ class ValueRules(PeopleRules):
         now = self.now
 
         def deed(connection: Connection) -> int:
-            return points.undo(connection, self.rules, movement, by=TILL, reason="撤销", now=now)
+            return points.undo(connection, self.law, movement, by=TILL, reason="撤销", now=now)
 
         self.act(deed, lambda model: model.undo(key), fate)
 

@@ -16,10 +16,10 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.conftest import fresh_database
-from tests.properties.rules_sales import SaleRules
-from tests.properties.rules_time import TimeRules
 from tests.properties.machine import Machine
 from tests.properties.rules_exchange import ExchangeRules
+from tests.properties.rules_sales import SaleRules
+from tests.properties.rules_time import TimeRules
 
 Fresh = Callable[[], AbstractContextManager[str]]
 HOURS = float(os.environ.get("MEMBERBOT_PROPERTY_HOURS", "1"))

@@ -13,6 +13,7 @@ from bot.envelope import Envelope
 from bot.spool import Spool
 from bot.webhook import Webhook
 from handlers.inbound import Inbound
+from members.tables import StaffDeed, table
 from tests.faults import books
 from tests.faults.books import CASHIER, coupons, eventually, inbox, outbox, stalled
 from tests.faults.logged import logged
@@ -21,7 +22,8 @@ from tests.support.shop import KEYS, Shop, open_shop
 from tests.support.talker import shown
 
 DEADLINE = 0.4
-ISSUE = "发券 13800138000 满100减20"
+staff_deeds = table(StaffDeed)
+ISSUE = "确认"
 Request = tuple[bytes, dict[str, str]]
 
 
@@ -31,6 +33,7 @@ def shop(tmp_path: Path, books_url: str) -> Iterator[Shop]:
     with open_shop(tmp_path, books_url) as running:
         hasten(running)
         books.open_shop_books(running.service)
+        books.await_confirm(running.service)
         yield running
 
 
@@ -173,6 +176,7 @@ def test_a_restart_replays_what_was_only_spooled(tmp_path: Path, books_url: str)
     with open_shop(tmp_path, books_url) as shop:
         hasten(shop)
         books.open_shop_books(shop.service)
+        books.await_confirm(shop.service)
         cashier, anna = shop.talker(CASHIER), shop.talker("o-anna")
         issue, help_ = cashier.request(cashier.text_xml(ISSUE)), anna.request(anna.text_xml("帮助"))
         with stalled(books_url):
@@ -180,9 +184,11 @@ def test_a_restart_replays_what_was_only_spooled(tmp_path: Path, books_url: str)
             kept = {path: path.read_bytes() for path in spooled(shop)}
         assert settled(shop, "o-anna")
     with shop.service.database.transaction() as connection:
+        connection.execute(staff_deeds.delete())
         connection.execute(coupons.delete())
         for what in (inbox, outbox):
             connection.execute(what.delete().where(what.c.openid == CASHIER))
+    books.await_confirm(shop.service)
     for path, content in kept.items():
         path.write_bytes(content)
     (shop.service.folder / "spool" / "0.late").write_bytes(b"rubbish")
@@ -197,6 +203,7 @@ def test_a_stop_while_the_database_hangs_loses_nothing(tmp_path: Path, books_url
     with open_shop(tmp_path, books_url) as shop:
         hasten(shop)
         books.open_shop_books(shop.service)
+        books.await_confirm(shop.service)
         cashier = shop.talker(CASHIER)
         request = cashier.request(cashier.text_xml(ISSUE))
         with stalled(books_url):

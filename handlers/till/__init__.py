@@ -1,0 +1,1 @@
+"""The words of the REST part, which tills and shop systems use."""
