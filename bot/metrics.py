@@ -11,4 +11,4 @@ BATCH = Histogram("memberbot_batch_messages", "Messages committed together", buc
 WAITING = Gauge("memberbot_waiting_messages", "Callbacks waiting for the writer")
 LATE = Counter("memberbot_late_replies_total", "Answers sent as customer-service messages after the deadline")
 SENT = Counter("memberbot_deliveries_total", "Deliveries by channel and outcome", ["channel", "outcome"])
-REQUESTS = Counter("memberbot_api_requests_total", "Requests of tills and shops by route and status", ["route", "status"])
+REQUESTS = Counter("memberbot_api_requests_total", "Requests of tills by route and status", ["route", "status"])

@@ -18,7 +18,7 @@ def tell(
     connection: Connection, say: Say, *, app: str, member: int, text: str, key: str, facts: Mapping[str, object],
     now: datetime, except_openid: str = "", channels: tuple[str, ...] = SERVICE,
 ) -> int:  # fmt: skip
-    """Put a notice in the outbox for every openid that speaks for the member, once per `key`; return how many are new."""
+    """Put a notice in the outbox for every openid of the member, once per `key`; return how many are new."""
     told = 0
     for openid in identity.openids_of(connection, member, app):
         if openid == except_openid:

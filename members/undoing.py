@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from members import audit, balance, coupons, deeds, orders, points, staffing
+from members import audit, balance, coupons, deeds, orders, points, receipts, staffing
 from members.deeds import Deed
 from members.errors import MemberError
 from members.serving import Desk
@@ -23,8 +23,8 @@ class Undone:
 def undo(desk: Desk, number: int | None) -> Undone:
     """Take back the last deed of this person, or a numbered one of theirs or of whom they manage; once.
 
-    MemberError: deed_none, deed_unknown, deed_undone, deed_late; undo_refund (money was handed out); undo_spent when
-    the member has used what came of it: nothing is undone in part.
+    MemberError: deed_none, deed_unknown, deed_undone, deed_late; undo_refund and undo_refunded where money was handed
+    out; undo_spent when the member has used what came of it: nothing is undone in part.
     """
     deed = deeds.undoable(desk.connection, desk.staff, number, now=desk.now)
     if deed.kind not in _UNDO:
@@ -69,6 +69,9 @@ def _redeem(desk: Desk, deed: Deed) -> str:
 
 
 def _sale(desk: Desk, deed: Deed) -> str:
+    sold = receipts.find(desk.connection, int(deed.detail["order"]))
+    if sold is None or sold.left < sold.total:
+        raise MemberError("undo_refunded", number=deed.id)
     orders.void(desk.connection, desk.vault, desk.rules, int(deed.detail["order"]), by=desk.by, now=desk.now)
     return ""
 

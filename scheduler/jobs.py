@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from members import inbox, ledger, limits, verification
+from members import idempotency, inbox, ledger, limits, verification
 from members.db import Database
 from members.notices import Say
 from members.vault import Vault
@@ -21,6 +21,7 @@ from scheduler.schedule import Job
 from scheduler.value import PointJobs
 
 COUNTERS_KEPT = timedelta(days=2)
+ANSWERS_KEPT = timedelta(days=30)
 MEMBERS_AT_ONCE = 200
 
 
@@ -90,9 +91,10 @@ def expire_points(database: Database, now: datetime) -> str:
 
 
 def prune(database: Database, keep_inbox: timedelta, now: datetime) -> str:
-    """Forget callbacks long past any retry, counters of periods gone by, and codes long expired."""
+    """Forget callbacks long past any retry, counters of periods gone by, old codes, and answers tills got long ago."""
     with database.transaction() as connection:
         callbacks = inbox.forget_before(connection, now - keep_inbox)
         counters = limits.forget_before(connection, now - COUNTERS_KEPT)
         verification.forget_before(connection, now - COUNTERS_KEPT)
+        idempotency.forget_before(connection, now - ANSWERS_KEPT)
     return f"清理 {callbacks} 条回调记录,{counters} 个计数"

@@ -84,6 +84,7 @@ STAFF_TEXTS: Mapping[str, str] = MappingProxyType(
         "deed_undone": "编号 {number} 已经撤销过了。",
         "deed_late": "编号 {number} 已过撤销时间,请走退款或请店长处理。",
         "undo_refund": "退款不能撤销:钱已经退给顾客。请重新记一笔消费。",
+        "undo_refunded": "编号 {number} 已经退过款,不能撤销。剩下的请走退款。",
         "undo_spent": "编号 {number} 不能撤销:会员已经用掉了一部分。没有做任何变动。",
         "staff_limit_points": "这个班次调整积分已达上限({most} 分),请联系店长。",
         "staff_limit_topup": "这个班次充值已达上限({most} 元),请联系店长。",

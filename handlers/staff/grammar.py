@@ -234,7 +234,7 @@ def _tag(marked: str, slots: Mapping[str, str]) -> Command | None:
     off = "off" if said["off"] else "on"
     if not words or words in ("给", "的", "请给"):
         return Command("staff_tag", {**slots, "way": off})
-    if len(words) > _WORDS_MOST or _QUESTION.search(words) or not slots:
+    if len(words) > _WORDS_MOST or re.search(r"\d{7}", words) or _QUESTION.search(words) or not slots:
         return None
     return Command("staff_tag", {**slots, "way": off, "tags": words})
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.reading import squeeze
+from handlers.reading import PHONE, squeeze
 from handlers.staff.grammar import Command, counter_command
 from handlers.staff.reading import MARK, WHO, member_said, money_in, number_in, points_in, who_in
 
@@ -76,7 +76,7 @@ def _numbered(plain: str) -> Command | None:
         return Command("staff_approve", {"number": said[1]})
     for intent, pattern in (("staff_refuse", _REFUSE), ("staff_done", _DONE)):
         if said := pattern.fullmatch(plain):
-            why = said["why"].strip()[:MOST_TEXT]
+            why = PHONE.sub("*", said["why"]).strip()[:MOST_TEXT]
             return Command(intent, {"number": said[1]} | ({"reason": why} if why else {}))
     return None
 

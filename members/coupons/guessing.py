@@ -27,7 +27,7 @@ def wrong_code(connection: Connection, who: str, rules: StaffRules, now: datetim
     """
     period = limits.every(WINDOW, now)
     try:
-        limits.take(connection, _key(who), period, rules.wrong_codes - 1, refusal="codes_locked")
+        limits.take(connection, _key(who), period, rules.wrong_codes - 1, refusal="busy")
     except MemberError:
         limits.block(connection, _key(who), now + timedelta(minutes=rules.lock_minutes))
 

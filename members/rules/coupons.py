@@ -98,8 +98,8 @@ class CouponRule(Section):
             raise ValueError("experience(体验)要写 slots(时段),别的券不写")
         if self.since is not None and self.until is not None and self.since > self.until:
             raise ValueError("since 比 until 晚,没有一天有效")
-        if self.budget is not None and self.worst_case() is None:
-            raise ValueError("写了 budget 就要知道一张券最多花多少:percent 要写 cap")
+        if self.budget is not None and not self.worst_case():
+            raise ValueError("写了 budget 就要知道一张券最多花多少:percent 要写 cap,送的东西要写 cost")
         return self
 
     @field_serializer("valid", when_used="json")

@@ -17,7 +17,8 @@ from members import deeds, serving, shops
 
 ROOT = Path(__file__).parents[2]
 # what listens, not what speaks: patterns and words of people
-HEARING = {"reading.py", "choosing.py", "grammar.py", "commands.py", "understanding.py", "copy.py"}
+HEARING = {"reading.py", "choosing.py", "grammar.py", "commands.py", "understanding.py"}
+HEARING |= {"copy.py", "member_copy.py", "value_copy.py"}
 CLI_ONLY = {"bad_role", "no_store"}
 NOTICE = re.compile(r"notice_\w+|(?!reason_)\w+_notice")
 HAN = re.compile(r"[\u4e00-\u9fff]")

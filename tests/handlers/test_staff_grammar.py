@@ -126,6 +126,7 @@ SAID: list[tuple[str, str, Slots]] = [
     ("本店今日", "staff_today", {"of": "store"}),
     ("任务", "staff_tasks", {}),
     ("完成 3 已回访,满意", "staff_done", {"number": "3", "reason": "已回访,满意"}),
+    ("完成3 打过13800138000了", "staff_done", {"number": "3", "reason": "打过*了"}),
     ("派任务 小李 尾号8000 回访口味", "staff_assign", {**T, "text": "小李 回访口味"}),
     ("帮助", "staff_help", {}),
     # managers

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from members import coupons
 from members.rules import VOUCHER, CouponRule, StaffRules, VoucherRule
@@ -259,6 +260,14 @@ def test_every_part_of_a_rule_survives_the_books() -> None:
     ):
         rule = CouponRule.model_validate(given)
         assert coupons.rule_of(coupons.stored(rule)) == rule
+
+
+@pytest.mark.parametrize("benefit", [{"percent": 10}, {"gift": "汤"}, {"free": {}}, {"multiplier": 2}])
+def test_a_budget_needs_to_know_what_a_copy_costs(benefit: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="写了 budget 就要知道"):
+        CouponRule.model_validate({"title": "x", "budget": 100, **benefit})
+    known = {"cap": 5} if "percent" in benefit else {"cost": 5}
+    assert CouponRule.model_validate({"title": "x", "budget": 100, **benefit, **known}).worst_case() == 500
 
 
 def test_what_an_import_wrote_is_a_thing() -> None:

@@ -95,7 +95,7 @@ def test_points_are_floored_per_order_and_live_for_two_years(shop: Any, truth: A
                 order.c.day,
                 lot.c.amount,
                 lot.c.expires_at,
-            )  # fmt: skip
+            )
             .select_from(movement.join(order, movement.c.order_id == order.c.id).join(lot))
             .limit(500)
         ).all()

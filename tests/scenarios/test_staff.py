@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from members import shops
 from members.coupons import ALPHABET
+from members.errors import MemberError
 from members.rules import StoreRule
 from members.tables import Coupon, table
 from tests.support.acting import become_member, deal, deeds, empty_books, hire, issue, messages
@@ -279,5 +280,5 @@ def test_the_trail_names_no_person(local: Shop) -> None:
 
 def test_hiring_refuses_what_is_not(shop: Shop) -> None:
     for role, store in (("boss", None), ("cashier", "s9")):
-        with pytest.raises(shops.MemberError), shop.service.database.transaction() as connection:
+        with pytest.raises(MemberError), shop.service.database.transaction() as connection:
             shops.add_staff(connection, openid="o-x", name="x", role=role, store=store, now=shop.clock.now())

@@ -259,6 +259,13 @@ def test_a_refund_is_not_undone(local: Shop) -> None:
     assert "退款不能撤销" in local.talker("o-wang").say("撤销")
 
 
+def test_a_sale_that_was_refunded_is_not_undone(local: Shop) -> None:
+    sold = number(deal(local, "o-wang", "消费 尾号8000 20"))
+    deal(local, "o-wang", "退款 尾号8000 5")
+    assert local.talker("o-wang").say(f"撤销 {sold}") == f"编号 {sold} 已经退过款,不能撤销。剩下的请走退款。"
+    assert owned(local)["points"] == 15
+
+
 def test_limits_of_one_deed_a_shift_a_member_and_a_store(local: Shop) -> None:
     wang = local.talker("o-wang")
     assert "一笔消费最多记 1,000 元" in wang.say("消费 尾号8000 1000.01")

@@ -68,7 +68,7 @@ def test_everybody_is_every_active_member(shop: SmallShop, people: dict[str, int
 
 @pytest.mark.parametrize(
     "rule",
-    [{}, {"visits": {}}, {"visits": {"at_least": 3, "at_most": 2}}, {"last_purchase": {}}, {"all": []}, {"tag": "x"},
+    [{}, {"visits": {}}, {"visits": {"at_least": 3, "at_most": 2}}, {"last_purchase": {}}, {"all": []}, {"tagg": "x"},
      {"visits": {"at_least": 3, "within": "soon"}}],
 )  # fmt: skip
 def test_a_rule_that_says_nothing_or_cannot_be_is_refused(rule: dict[str, Any]) -> None:
