@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from members import audit, identity
 from members.audit import Actor
@@ -14,7 +14,20 @@ from members.rules import LoyaltyRules, PaidPlan, Rules
 from members.tables import PaidMembership, table
 
 _bought = table(PaidMembership)
+_later = _bought.alias("later")
 _BY_KEY = select(_bought.c.until).where(_bought.c.key == bindparam("buy_key"))
+_BOUGHT = select(_bought).where(_bought.c.key == bindparam("buy_key"))
+_END = (
+    update(_bought)
+    .where(
+        _bought.c.id == bindparam("which"), _bought.c.member_id == bindparam("whose"), _bought.c.ended_at.is_(None),
+        ~exists().where(
+            _later.c.member_id == _bought.c.member_id, _later.c.plan == _bought.c.plan,
+            _later.c.ended_at.is_(None), _later.c.since >= _bought.c.until,
+        ),
+    )
+    .values(ended_at=bindparam("moment"))
+)  # fmt: skip
 _OPEN = (
     select(_bought.c.plan, _bought.c.since, _bought.c.until)
     .where(
@@ -29,6 +42,17 @@ class PlanHeld:
     """A plan the member holds now, and the instant it ends, extensions included."""
 
     name: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One purchase of a plan: `price` in 分, good in [since, until)."""
+
+    id: int
+    plan: str
+    price: int
+    since: datetime
     until: datetime
 
 
@@ -80,6 +104,23 @@ def buy(
         before={"until": None if held is None else held.isoformat()}, after={"until": until.isoformat()},
     )  # fmt: skip
     return until
+
+
+def bought(connection: Connection, key: str) -> Bought:
+    """Return the purchase that was made under this key."""
+    row = connection.execute(_BOUGHT, {"buy_key": key}).one()
+    return Bought(row.id, row.plan, row.price, row.since, row.until)
+
+
+def end(connection: Connection, purchase: int, member: int, *, by: Actor, now: datetime) -> None:
+    """End a purchase at once, as if it had not been made; giving the money back is the caller's.
+
+    MemberError('plan_not_last') where a later purchase goes on from it, it has ended, or it is another's by now.
+    """
+    identity.lock(connection, member)
+    if connection.execute(_END, {"which": purchase, "whose": member, "moment": now}).rowcount != 1:
+        raise MemberError("plan_not_last")
+    audit.write(connection, by, "paid.end", member, {"purchase": purchase}, now=now)
 
 
 def _before(instant: datetime) -> datetime:

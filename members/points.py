@@ -19,9 +19,13 @@ from members.rules import Rules
 MOST = 10**10
 SYSTEM = Actor("system", origin="job")
 
-_OF_ORDER = select(lots.c.id, lots.c.account, lots.c.remaining).where(
-    lots.c.member_id == bindparam("member"), lots.c.order_id == bindparam("which"), lots.c.remaining > 0,
-    or_(lots.c.account == "pending", lots.c.expires_at > bindparam("moment")),
+_OF_ORDER = (
+    select(lots.c.id, lots.c.account, lots.c.remaining)
+    .where(
+        lots.c.member_id == bindparam("member"), lots.c.order_id == bindparam("which"), lots.c.remaining > 0,
+        or_(lots.c.account == "pending", lots.c.expires_at > bindparam("moment")),
+    )
+    .order_by(lots.c.expires_at, lots.c.id)
 )  # fmt: skip
 _RAN_OUT = select(
     select(func.coalesce(func.sum(lot_uses.c.amount), 0))

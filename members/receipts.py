@@ -1,14 +1,14 @@
-"""Orders as the counter looks for them: what of a member's purchases can still be given back, and where."""
+"""Orders as the counter looks for them: what can still be given back, and where; what a member buys again and again."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from members.tables import Order, table
+from members.tables import Order, OrderLine, Product, table
 
-orders = table(Order)
+orders, lines, products = table(Order), table(OrderLine), table(Product)
 _COLUMNS = (
     orders.c.id, orders.c.scope, orders.c.order_no, orders.c.store_id, orders.c.member_id, orders.c.at, orders.c.total,
     orders.c.refunded,
@@ -21,6 +21,17 @@ _OF_MEMBER = (
 )
 _NUMBERED = (
     select(*_COLUMNS).where(orders.c.order_no.in_(bindparam("numbers", expanding=True))).order_by(orders.c.id.desc())
+)
+_FAVOURITES = (
+    select(products.c.name, func.count().label("times"))
+    .select_from(
+        orders.join(lines, lines.c.order_id == orders.c.id).join(products, lines.c.product_id == products.c.id)
+    )
+    .where(orders.c.member_id == bindparam("member"), orders.c.at >= bindparam("since"))
+    .group_by(products.c.id, products.c.name)
+    .having(func.count() > 1)
+    .order_by(func.count().desc(), func.max(orders.c.at).desc(), products.c.id)
+    .limit(bindparam("many"))
 )
 _ONE = select(*_COLUMNS).where(orders.c.id == bindparam("which"))
 
@@ -49,6 +60,12 @@ def numbered(connection: Connection, number: str, store: str | None, *, everywhe
     """Return the orders of this number, as it was typed or in capitals, of one store or of all; the newest first."""
     wanted = _NUMBERED if everywhere else _NUMBERED.where(orders.c.store_id.is_not_distinct_from(store))
     return [_sold(row) for row in connection.execute(wanted, {"numbers": [number, number.upper()]})]
+
+
+def favourites(connection: Connection, member: int, *, since: datetime, many: int) -> list[tuple[str, int]]:
+    """Return (name, orders) of the articles the member bought more than once since then, the most often first."""
+    bound = {"member": member, "since": since, "many": many}
+    return [(row.name, int(row.times)) for row in connection.execute(_FAVOURITES, bound)]
 
 
 def find(connection: Connection, order: int) -> Sold | None:

@@ -125,6 +125,36 @@ class BalanceOut(BaseModel):
     gift: int
 
 
+class PerkOut(BaseModel):
+    """Something the member's tier or plan brings, and how often it is left this month (null: always)."""
+
+    perk: str = Field(examples=["免费配送"])
+    per_month: int | None = None
+    used: int = Field(description="本月已用几次")
+    left: int | None = Field(description="本月还可用几次;不限次就是 null")
+
+
+class PerkUsed(PerkOut):
+    """A perk that was used once just now."""
+
+    member: int
+
+
+class PlanOut(BaseModel):
+    """The paid plan in force and the instant it ends."""
+
+    plan: str = Field(examples=["黑金"])
+    until: datetime
+
+
+class PlanBought(PlanOut):
+    """A paid plan that was bought: `price` 分 were taken at the till; good from `since` on."""
+
+    member: int
+    price: int
+    since: datetime
+
+
 class MemberOut(BaseModel):
     """What a till needs to know of a member."""
 
@@ -136,6 +166,8 @@ class MemberOut(BaseModel):
     pending: int
     balance: BalanceOut
     coupons: list[CouponOut]
+    perks: list[PerkOut]
+    plan: PlanOut | None
 
 
 class MemberFound(MemberOut):

@@ -134,6 +134,20 @@ class MemberIn(Asked):
         return value
 
 
+class PerkIn(Asked):
+    """A perk of the member's tier or plan, used once."""
+
+    perk: Name = Field(examples=["免费配送"])
+    store: StoreId | None = None
+
+
+class PlanIn(Asked):
+    """A paid plan whose price was taken at the till; bought again, it is extended from where it ends."""
+
+    plan: Name = Field(examples=["黑金"])
+    store: StoreId | None = None
+
+
 class ProductIn(Asked):
     """One article; `category` is a code, `category_name` what members read."""
 

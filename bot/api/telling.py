@@ -1,6 +1,7 @@
 """What members are told of what a till did: after a sale, a refund, a redemption, a gift."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,8 @@ from members import adoption, gifts, shops, tiers
 from members.coupons import Copy, Redeemed
 from members.gifts import GiftDone
 from members.orders import NewOrder, Taken
+from members.perks import Perk
+from members.plans import Bought
 from members.returns import Refunded
 
 
@@ -63,6 +66,23 @@ def reversed_back(call: Call, connection: Connection, copy: Copy, *, valid: bool
     """Tell of a redemption taken back, and whether the coupon can be used again."""
     facts = {"title": copy.title, "back": call.service.copy.text("reversed_back") if valid else ""}
     call.tell(connection, copy.member, "notice_reversed", f"{copy.id}:{call.now.isoformat()}", facts)
+
+
+def perk_used(call: Call, connection: Connection, member: int, perk: Perk, store: str | None) -> None:
+    """Tell of a perk that was used, and how often it is left this month."""
+    say = call.service.copy.text
+    left = "" if perk.left is None else say("perk_rest", left=perk.left)
+    facts = {"store": store_name(call, connection, store), "perk": perk.name, "left": left}
+    call.tell(connection, member, "notice_perk", f"{call.by.name}:{call.key}:{call.now.isoformat()}", facts)
+
+
+def plan_bought(call: Call, connection: Connection, member: int, done: Bought, store: str | None) -> None:
+    """Tell of a plan that was bought, and through which day it is good."""
+    until = call.service.copy.day(done.until - timedelta(seconds=1))
+    facts = {
+        "store": store_name(call, connection, store), "plan": done.plan, "amount": yuan(done.price), "until": until,
+    }  # fmt: skip
+    call.tell(connection, member, "notice_plan", str(done.id), facts)
 
 
 def given(call: Call, connection: Connection, found: Sequence[GiftDone]) -> None:

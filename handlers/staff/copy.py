@@ -98,6 +98,8 @@ STAFF_TEXTS: Mapping[str, str] = MappingProxyType(
         "staff_most_sale": "您一笔消费最多记 {most} 元,请店长办理。",
         "staff_most_topup": "您一次最多充值 {most} 元,请店长办理。",
         "staff_most_refund": "您一次最多退 {most} 元,请店长办理。",
+        "perk_unused": "「{perk}」没有可以退回的使用记录。",
+        "plan_not_last": "这之后又续过,或已经结束,不能撤销这一笔。请先撤销后面那一笔。",
         # four eyes
         "needs_approval": "这笔要店长批准,请重新提交。",
         "nobody_approves": "这笔要店长批准,但现在没有别的店长可以批。没有做任何变动。",
@@ -123,7 +125,10 @@ STAFF_TEXTS: Mapping[str, str] = MappingProxyType(
         "reason_notice_lapsed": "没有人批准,告诉店员",
         # looking
         "staff_tags": "标签 {tags}",
-        "staff_last": "{phone} 上次在 {date} {store}买了:",
+        "staff_last": "{phone} 上次 {date} {store}买了:",
+        "staff_last_total": "{phone} 上次 {date} {store}消费 {total}。",
+        "staff_favourites": "常买:{names}",
+        "staff_favourite": "{name}({times}次)",
         "staff_last_none": "{phone} 还没有消费记录。",
         "staff_tagged": "已给 {phone} 加标签:{tags}",
         "staff_untagged": "已去掉 {phone} 的标签:{tags}",
@@ -198,6 +203,11 @@ STAFF_TEXTS: Mapping[str, str] = MappingProxyType(
         "reason_notice_points_up": "店员加积分,告诉会员",
         "notice_points_down": "{store}扣了您 {points} 积分。如有疑问请联系门店{service}。",
         "reason_notice_points_down": "店员扣积分,告诉会员",
+        "perk_rest": ",本月还剩 {left} 次",
+        "notice_perk": "您在{store}用了一次「{perk}」{left}。如有疑问请联系门店{service}。",
+        "reason_notice_perk": "用了一次权益,告诉会员",
+        "notice_plan": "您在{store}开通了「{plan}」({amount}),有效至 {until}。回复「等级」看看有什么权益,如有疑问请联系门店{service}。",
+        "reason_notice_plan": "开通付费会员,告诉会员",
         "notice_undone": "{store}撤销了刚才的操作:{what}。如有疑问请联系门店{service}。",
         "reason_notice_undone": "店员撤销,告诉会员",
     }

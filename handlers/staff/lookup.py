@@ -1,6 +1,7 @@
 """What staff may see: a member, masked; what they bought last; the day; segments by head-count."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from handlers import orders as receipts
 from handlers.context import Context, Reply
@@ -12,9 +13,10 @@ from handlers.staff.counter import Draft, Finish
 from handlers.staff.finding import phone
 from handlers.understanding import Understood
 from members import audit, coupons, daily, deeds, ledger, limits, orders, segments, tags, tiers
+from members import receipts as books
 from members.errors import MemberError
 
-NEWEST = 3
+NEWEST, FAVOURITES, FAVOURITES_OF = 3, 5, timedelta(days=365)
 
 
 def show(ctx: Context, draft: Draft) -> Reply:
@@ -46,8 +48,20 @@ def last(ctx: Context, draft: Draft) -> Reply:
     if receipt is None:
         return Reply(ctx.copy.text("staff_last_none", phone=shown))
     store = ctx.copy.text("last_order_store", store=receipt.store) if receipt.store else ""
-    head = ctx.copy.text("staff_last", phone=shown, date=receipt.at, store=store)
-    return Reply("\n".join([head, *receipts.lines_of(ctx, receipt)]))
+    facts = {"phone": shown, "date": receipt.at, "store": store}
+    if receipt.lines:
+        parts = [ctx.copy.text("staff_last", **facts), *receipts.lines_of(ctx, receipt)]
+    else:
+        parts = [ctx.copy.text("staff_last_total", **facts, total=yuan(receipt.total))]
+    return Reply("\n".join([*parts, *_favourites(ctx, member)]))
+
+
+def _favourites(ctx: Context, member: int) -> list[str]:
+    """Return a line of what the member buys again and again, nothing when there is nothing such."""
+    since = ctx.now - FAVOURITES_OF
+    found = books.favourites(ctx.connection, member, since=since, many=FAVOURITES)
+    names = [ctx.copy.text("staff_favourite", name=name, times=times) for name, times in found]
+    return [ctx.copy.text("staff_favourites", names=ctx.copy.text("and_list").join(names))] if names else []
 
 
 def tag(ctx: Context, draft: Draft) -> Reply:

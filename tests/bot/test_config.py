@@ -45,7 +45,7 @@ def test_errors_of_every_kind_are_reported_together(tmp_path: Path) -> None:
             "token: ${WECHAT_TOKEN}": 'token: ""',
             "channels: [subscription, service, next_reply]": "channels: [template, service]",
             "coupon: free-soup}": "coupon: free-soop}",
-            "points_per_yuan: 1}": "points_per_yuen: 1}",
+            "points_per_yuan: 1,": "points_per_yuen: 1,",
             "to: 活跃会员": "to: 活跃会圆",
             "cap: 15": "cap: -1",
             "provider: console": "provider: consol",

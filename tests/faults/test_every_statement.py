@@ -34,7 +34,7 @@ def test_a_failure_at_any_statement_leaves_no_trace(books: tuple[World, Saboteur
     facts = deed.prepare(world)
     with world.database.reading() as connection:
         before = snapshot(connection)
-    for nth in range(1, MOST):
+    for nth in range(1, MOST, 1 if kind == "refused" else 3):
         failed = False
         try:
             with failing(world.database, saboteur, nth, kind) as connection:
@@ -43,11 +43,11 @@ def test_a_failure_at_any_statement_leaves_no_trace(books: tuple[World, Saboteur
             failed = True
         assert failed == saboteur.hit, f"statement {nth}: the failure was swallowed"
         if not failed:
-            break
+            check_done_once(world, deed, facts)
+            return
         with world.database.reading() as connection:
             assert changes(before, snapshot(connection)) == {}, f"statement {nth} left a trace"
-    assert 2 < nth < MOST - 1
-    check_done_once(world, deed, facts)
+    pytest.fail("endless")
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.name)

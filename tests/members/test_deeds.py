@@ -11,7 +11,7 @@ from members import daily, deeds, limits, serving, shops, staffing
 from members.audit import Actor
 from members.errors import MemberError
 from members.serving import Errand, Served
-from members.tables import AuditLog, Outbox, Staff, StaffDeed, table
+from members.tables import AuditLog, Coupon, Outbox, Staff, StaffDeed, table
 from members.undoing import Undone
 from tests.members.desk_books import NOW, RULES, VAULT, Books, at_once, opened
 
@@ -151,6 +151,17 @@ def test_what_cannot_be_undone_says_why(books: Books) -> None:
     assert isinstance(books.undo(), Undone)
     assert isinstance(books.undo(topped, staff=books.hire("head_office", None)), Undone)
     assert books.undo(topped) == "deed_undone"
+
+
+def test_a_coupon_that_went_to_a_friend_is_not_taken_from_them(books: Books) -> None:
+    served = books.serve(Errand("issue", books.member, {"template": "soup", "count": 2}))
+    friend = books.join("+8613600136000")
+    with books.database.transaction() as connection:
+        mine = table(Coupon).c.id == served.result[0].id
+        connection.execute(update(table(Coupon)).where(mine).values(member_id=friend))
+    assert books.undo() == "undo_spent"
+    with books.database.reading() as connection:
+        assert set(connection.scalars(select(table(Coupon).c.state))) == {"issued"}
 
 
 def test_nobody_serves_or_undoes_for_themselves(books: Books) -> None:

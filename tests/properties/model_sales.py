@@ -241,6 +241,7 @@ class Sales(People):
         """Take points back: those of the sale first, what of them ran out counts as taken; then as the policy says."""
         move, person = Move(who), self.people[who]
         own = [lot for lot in person.lots if lot.order == order and (lot.matures or lot.expires > self.now)]
+        own.sort(key=lambda lot: (lot.expires, lot.number))
         taken = self.take(move, [lot for lot in own if lot.matures], points)
         taken += self.take(move, [lot for lot in own if not lot.matures], points - taken)
         gone = min(points - taken, self._gone(order))

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from members import tails
 from members.tables import Conversation, Identity, table
-from tests.support.acting import ask_code, become_member, deal, deeds, empty_books, hire
+from tests.support.acting import ask_code, become_member, buy, deal, deeds, empty_books, hire, in_days
 from tests.support.shop import Shop, open_shop
 
 identities, conversations = table(Identity), table(Conversation)
@@ -160,7 +160,13 @@ def test_the_last_order_of_whom_is_asked_when_staff_are_no_members(local: Shop) 
     wang = local.talker("o-wang")
     deal(local, "o-wang", "消费 尾号1111 20")
     assert "哪位会员" in wang.say("上次")
-    assert "137****1111 上次在" in wang.say("尾号1111")
-    assert "137****1111 上次在" in wang.say("尾号1111 菜单")
+    assert wang.say("尾号1111").startswith("137****1111 上次 2026年3月2日 10:00 消费 ¥20.00")
+    for days, names in ((3, ("例汤", "米饭")), (2, ("例汤",)), (1, ("炒面",))):
+        buy(local, 4, in_days(local, -days), [(name, 1, 1800) for name in names])
+    local.clock.forward(minutes=1)
+    buy(local, 4, local.clock.now(), [("米饭", 2, 400)])
+    assert wang.say("尾号1111 菜单").splitlines() == [
+        "137****1111 上次 2026年3月2日 10:01 在一店买了:", "· 米饭 ×2 ¥4.00", "合计 ¥4.00", "常买:米饭(2次)、例汤(2次)",
+    ]  # fmt: skip
     wang.say(ask_code(local, "o-wang", "13500001234"))
     assert "还没有您的消费记录" in wang.say("上次")
