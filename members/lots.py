@@ -26,6 +26,11 @@ _LOT = select(lots.c.id, lots.c.remaining, lots.c.expires_at).where(
     lots.c.id == bindparam("lot"), lots.c.member_id == bindparam("member"), lots.c.account == bindparam("lot_account")
 )
 _OPENED_BY = select(lots.c.id).where(lots.c.movement_id == bindparam("movement"), lots.c.remaining > 0)
+_REFILLED_BY = (
+    select(lot_uses.c.lot_id)
+    .where(lot_uses.c.movement_id == bindparam("movement"), lot_uses.c.amount < 0)
+    .order_by(lot_uses.c.lot_id)
+)
 _TAKEN_BY = (
     select(lots.c.id, lot_uses.c.amount)
     .select_from(lot_uses.join(lots))
@@ -74,8 +79,9 @@ def _put_back(connection: Connection, reversed_movement: int, leg: Leg, uses: Co
     bound = {"movement": reversed_movement, "member": leg.member, "lot_account": leg.account}
     left = leg.amount
     for lot, taken in connection.execute(_TAKEN_BY, bound).all():
-        back = min(left, taken)
-        _take_from(connection, lot, -back, uses)
+        back = min(left, taken - max(-uses[lot], 0))
+        if back:
+            _take_from(connection, lot, -back, uses)
         left -= back
         if not left:
             break
@@ -105,7 +111,8 @@ def _takeable(connection: Connection, booking: Booking, leg: Leg) -> Iterable[tu
     found = [tuple(row) for row in connection.execute(_OPEN_LOTS, whose)]
     first = list(booking.from_lots)
     if booking.reverses is not None:
-        first += connection.scalars(_OPENED_BY, {"movement": booking.reverses})
+        reversed_one = {"movement": booking.reverses}
+        first += [lot for which in (_OPENED_BY, _REFILLED_BY) for lot in connection.scalars(which, reversed_one)]
     if first:
         found.sort(key=lambda row: first.index(row[0]) if row[0] in first else len(first))
     return found

@@ -155,7 +155,7 @@ def _again(connection: Connection, order: NewOrder, digest: str) -> Taken:
     brought = {kind: int(amount) for kind, amount in connection.execute(_BROUGHT, {"which": row.id})}
     pending = brought.get("pending", 0)
     found = [coupons.by_id(connection, coupon) for coupon in connection.scalars(_USED, {"which": row.id}).all()]
-    used = [Redeemed(c.id, c.member, c.title, c.code, c.template, c.discount, c.rule) for c in found]
+    used = [Redeemed(c.id, c.member, c.title, c.code, c.template, c.discount, c.terms) for c in found]
     unknown = row.member_id is None and order.buyer is not None
     return Taken(
         row.id, order.order_no, row.member_id, False, sum(brought.values()) - pending, pending, coupons=used,

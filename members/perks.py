@@ -90,7 +90,9 @@ def give_back(connection: Connection, member: int, perk: str, month: date, *, by
     if left is None:
         raise MemberError("perk_unused", perk=perk)
     detail = {"perk": perk, "month": month.isoformat()}
-    audit.write(connection, by, "perk.give_back", member, detail, now=now, before={"used": left + 1}, after={"used": left})
+    audit.write(
+        connection, by, "perk.give_back", member, detail, now=now, before={"used": left + 1}, after={"used": left}
+    )
     return left
 
 

@@ -15,6 +15,13 @@ CHANGES = {
             {"id": "s2", "name": "二店", "address": "淮海路2号"},
         ]
     },
+    "loyalty": {
+        "tiers": [
+            {"name": "普卡", "perks": ["专属客服"]},
+            {"name": "金卡", "spend_12_months": 3000, "perks": [{"name": "免费配送", "per_month": 1}]},
+        ],
+        "paid": [{"name": "黑金", "price": 199, "perks": [{"name": "免费配送", "per_month": 2}]}],
+    },
     "coupons": {
         "only-s2": {"title": "二店专用", "off": 5, "valid": "30 days", "scope": {"stores": ["s2"]}},
     },

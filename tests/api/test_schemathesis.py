@@ -34,6 +34,7 @@ OPERATIONS = {
     "GET /api/v1/orders/{no}", "POST /api/v1/quotes", "POST /api/v1/coupons/{code}/redeem",
     "POST /api/v1/coupons/{code}/reverse", "POST /api/v1/coupons/{code}/lock", "POST /api/v1/coupons/{code}/unlock",
     "POST /api/v1/members", "GET /api/v1/members/{ref}", "POST /api/v1/products", "POST /api/v1/events",
+    "POST /api/v1/members/{ref}/perks", "POST /api/v1/members/{ref}/plan",
 }  # fmt: skip
 
 
@@ -92,6 +93,9 @@ class World:
                 body["store"] = self.dice.choice(["s1", "s2"])
             if "coupons" in body and self.dice.random() < 0.8:
                 body["coupons"] = self.dice.sample(self.codes, self.dice.choice([0, 0, 1]))
+            for name, known in (("perk", "专属客服"), ("plan", "黑金")):
+                if name in body and self.dice.random() < 0.8:
+                    body[name] = known
             if body.keys() == {"kind", "value"} and self.dice.random() < 0.8:
                 named = (("phone", "13800138000"), ("openid", "o-anna"), ("code", self._code()))
                 body["kind"], body["value"] = self.dice.choice(named)

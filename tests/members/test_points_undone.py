@@ -126,10 +126,13 @@ def test_any_movement_can_be_undone(database: Database, name: str) -> None:
 def test_a_reversal_is_undone_too_but_only_once(database: Database) -> None:
     books = Books(database)
     member = books.member()
-    books.earn(member, 100)
-    back = books.undo(books.spend(member, 60))
+    books.earn(member, 10, at=NOW + DAY)
+    books.earn(member, 90, at=NOW + 2 * DAY)
+    back = books.undo(books.spend(member, 60, at=NOW + 2 * DAY))
+    books.earn(member, 70)
     books.undo(back)
-    assert books.owned(member) == {"points": 40} and books.sound()
+    assert books.lots(member) == [("points", 10, 0), ("points", 90, 40), ("points", 70, 70)]
+    assert books.owned(member) == {"points": 110} and books.sound()
 
 
 def test_what_a_merged_member_did_is_not_undone(database: Database) -> None:
