@@ -14,7 +14,7 @@ MEMBER = "oDemoMember01"
 def test_config_check_finds_every_error_with_its_place(bare: Folder) -> None:
     text = (bare.path / "config.yaml").read_text("utf-8")
     for right, wrong in (
-        ("points_per_yuan: 1}", "point_per_yuan: 1}"),
+        ("points_per_yuan: 1,", "point_per_yuan: 1,"),
         ("valid: 7 days", "valid: 7 dais"),
         ("stock: 20000", "stok: 20000"),
         ("percent: 10, cap: 15", "percent: 10, off: 3, cap: 15"),
