@@ -27,7 +27,7 @@ from members.tables import Account, Coupon, Entry, Movement, Order, OrderLine, S
 from members.tiers import TierChange
 from members.vault import Vault
 
-__all__ = ["Buyer", "NewLine", "NewOrder", "Receipt", "Taken", "last", "spent", "take", "void"]
+__all__ = ["Buyer", "NewLine", "NewOrder", "Receipt", "Taken", "last", "spent", "stands", "take", "void"]
 
 orders, lines, stores = table(Order), table(OrderLine), table(Store)
 copies, movements, entries, accounts = table(Coupon), table(Movement), table(Entry), table(Account)
@@ -241,6 +241,12 @@ def _earning(order: NewOrder, goods: Mapping[str, Article]) -> Sequence[EarnLine
         article = goods[line.sku]
         found.append(EarnLine(article.category, article.brand, line.sku, line.amount, article.category_name))
     return found
+
+
+def stands(connection: Connection, order: int | None) -> bool:
+    """Tell whether there is such an order, and money of it was kept."""
+    kept = select(orders.c.id).where(orders.c.id == order, orders.c.state != "refunded")
+    return order is not None and connection.execute(kept).scalar_one_or_none() is not None
 
 
 def void(

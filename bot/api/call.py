@@ -159,7 +159,8 @@ class Call:
             raise refused(503, "api_busy", {"Retry-After": RETRY_SECONDS}) from error
         if self.caller.store is not None and error.code == "coupon_wrong_store":
             error = MemberError("coupon_unknown")
-        if codes and error.code in WRONG_CODES:
+        # a real coupon that this till must not see is no guess
+        if codes and error.code in WRONG_CODES and not error.facts.get("hidden"):
             coupons.wrong_code(connection, self.by.name, self.service.config.staff, self.now)
         return Stored(*problems.of_books(self.service.copy, error))
 

@@ -16,7 +16,7 @@ from bot.api.people import named, shows_codes
 from bot.api.problems import words
 from bot.api.reading import copy_seen, order_of, priced, usable
 from handlers.copy import yuan
-from members import audit, coupons, discounts
+from members import audit, coupons, discounts, orders
 from members.coupons import Copy
 from members.discounts import Basket
 from members.errors import MemberError
@@ -74,6 +74,8 @@ def _redeem(call: Call, connection: Connection, code: str, body: RedeemIn) -> An
 def _reverse(call: Call, connection: Connection, code: str, body: ReverseIn) -> Answer:
     store = call.store(connection, body.store)
     copy = copy_seen(call, connection, code, store)
+    if copy.state == "redeemed" and orders.stands(connection, copy.order):
+        raise MemberError("coupon_in_order", title=copy.title)
     back = coupons.reverse(connection, copy.id, by=call.by, now=call.now)
     _audit(call, connection, "coupon.reverse", copy, {"discount": copy.discount})
     telling.reversed_back(call, connection, copy, valid=back.state == "issued")

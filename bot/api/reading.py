@@ -39,14 +39,14 @@ def copy_seen(call: Call, connection: Connection, text: str, store: str | None) 
     """
     copy = coupons.find(connection, text, now=call.now, vault=call.service.vault)
     if _hidden(call, copy):
-        raise MemberError("coupon_unknown")
+        raise MemberError("coupon_unknown", hidden=True)
     return copy
 
 
 def hide_of_others(call: Call, connection: Connection, codes: Sequence[str]) -> None:
     """Refuse codes of coupons that this key must not see (MemberError coupon_unknown); of others nothing is asked."""
     if call.caller.store is not None and any(_hidden(call, copy) for copy in _known(call, connection, codes)):
-        raise MemberError("coupon_unknown")
+        raise MemberError("coupon_unknown", hidden=True)
 
 
 def _known(call: Call, connection: Connection, codes: Sequence[str]) -> Iterator[Copy]:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 TILL_TEXTS: Mapping[str, str] = MappingProxyType(
     {
+        "coupon_in_order": "「{title}」用在一笔订单里。请先把那笔订单退款,券会自动退回。",
         "api_key_missing": "请在请求头里带上 API 密钥。",
         "api_key_unknown": "这个密钥无效或已停用。",
         "api_scope": "这个密钥没有 {scope} 权限。",

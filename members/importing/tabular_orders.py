@@ -56,6 +56,7 @@ FIELDS: Mapping[str, Sequence[str]] = {
 }
 BUYERS = (("member", "member"), ("card", "card"), ("phone", "phone"), ("openid", "openid"), ("shop", "customer"))
 ALIKE = ("store", "buyer", "total", "total_discount")
+SKU_CHARS = 64
 _TABLE = "CREATE TABLE line (scope TEXT, no TEXT, at REAL, row INTEGER, bad INTEGER, said TEXT)"
 _KEY = "CREATE INDEX line_order ON line (scope, no, row)"
 _IN_TIME = """
@@ -98,7 +99,7 @@ def import_orders(run: Run, path: Path, *, per_store: bool = True) -> CleaningRe
 def _gather(run: Run, source: Source, flaws: Flaws, gathered: sqlite3.Connection, per_store: bool) -> int:
     run.progress.start(source.rows, "读取订单")
     gathered.execute(_TABLE)
-    stores, read, lined = run.stores(), 0, "sku" in source.columns.values()
+    stores, read, lined = run.stores(), 0, not {"sku", "name"}.isdisjoint(source.columns.values())
     for chunk in chunks(source.read(), 2000):
         rows = []
         for number, cells in chunk:
@@ -141,6 +142,9 @@ def _money(flaws: Flaws, number: int, cells: Mapping[str, Any], lined: bool) -> 
         raise BadCell("amount_missing", "没有金额")
     found: dict[str, Any] = {"total": total, "total_discount": cell.amount(cells.get("total_discount"))}
     sku = cell.number(cells.get("sku"), "商品编码") if lined else ""
+    if lined and not sku and (named := cell.text(cells.get("name"))[:SKU_CHARS]):
+        sku = named
+        flaws.mend(number, "sku_from_name", "没有商品编码,用商品名称代替")
     if not sku:
         return found | {"whole": amount, "discount": cell.amount(cells.get("discount")) or 0}
     if amount is None:

@@ -112,3 +112,17 @@ def test_of_racing_tills_one_redeems(shop: Shop) -> None:
         thread.join()
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"coupon_used"}
+
+
+def test_a_coupon_of_a_standing_order_comes_back_only_with_its_refund(shop: Shop, till: Till) -> None:
+    code = issue(shop, shop.member(f"+86{PHONE}"))
+    order = {
+        "order_no": "C1", "buyer": {"kind": "phone", "value": PHONE}, "total": 8000, "discount": 2000,
+        "coupons": [code],
+        "lines": [{"sku": "A", "name": "A", "quantity": 1, "amount": 10_000}],
+    }  # fmt: skip
+    assert till.post("/orders", order).status_code == 201
+    assert refusal(till.post(f"/coupons/{code}/reverse")) == (409, "coupon_in_order")
+    assert till.post("/orders/C1/refund", {"refund_no": "R1"}).status_code in (200, 201)
+    assert refusal(till.post(f"/coupons/{code}/reverse")) == (409, "coupon_not_used")
+    assert till.post(f"/coupons/{code}/redeem").status_code == 200
