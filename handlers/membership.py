@@ -35,7 +35,7 @@ def tier(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
         parts.append(ctx.copy.text("tier_grace", missing=look.grace.missing, last=tiers.day_words(look.grace.last)))
     elif look.until is not None:
         parts.append(ctx.copy.text("tier_until", until=tiers.day_words(look.until)))
-    parts += [_perk(ctx, perk) for perk in perks.of(connection, ctx.rules, known, ctx.now)]
+    parts += [perk_line(ctx, perk) for perk in perks.of(connection, ctx.rules, known, ctx.now)]
     parts += _next(ctx, look)
     plan = plans.plan_of(connection, known, ctx.now)
     if plan is not None:
@@ -44,7 +44,8 @@ def tier(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     return Reply("\n".join(parts))
 
 
-def _perk(ctx: Context, perk: perks.Perk) -> str:
+def perk_line(ctx: Context, perk: perks.Perk) -> str:
+    """Return a perk and how often it is left this month."""
     if perk.left is None:
         return ctx.copy.text("perk", name=perk.name)
     return ctx.copy.text("perk_left" if perk.left else "perk_used", name=perk.name, left=perk.left)

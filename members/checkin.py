@@ -1,11 +1,12 @@
 """Checking in: points once per business day, more for days in a row; the ledger's own keys are the memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
-from members import identity, ledger, points
+from members import identity, ledger, merging_history, points
 from members.audit import Actor
 from members.clock import business_date
 from members.errors import MemberError
@@ -28,15 +29,19 @@ class CheckedIn:
 
 
 def check_in(connection: Connection, rules: Rules, member: int, *, by: Actor, now: datetime) -> CheckedIn:
-    """Check in once per business day; MemberError('checkin_off') where the shop has none."""
+    """Check in once per business day; MemberError('checkin_off') where the shop has none.
+
+    Whoever was merged into the member has checked in for them too, for as long as the merge holds.
+    """
     rule = rules.loyalty.checkin
     if rule is None:
         raise MemberError("checkin_off")
     identity.lock(connection, member)
     day = business_date(now, rules.shop.zone, rules.shop.day_start)
-    streak = 1 + days_before(connection, member, day)
+    everyone = merging_history.family(connection, member)
+    streak = 1 + days_before(connection, everyone, day)
     brought, key = worth(rule, streak), key_of(member, day)
-    created = connection.execute(_KNOWN, {"keys": [key]}).first() is None
+    created = connection.execute(_KNOWN, {"keys": [key_of(one, day) for one in everyone]}).first() is None
     if created:
         reason = f"连续签到{streak}天" if streak > 1 else "签到"
         points.give(connection, rules, member, brought, key=key, kind="gift", by=by, reason=reason, now=now)
@@ -59,13 +64,14 @@ def next_bonus(rule: CheckinRule, streak: int) -> tuple[int, int] | None:
     return day - place, rule.streak.get(day, rule.streak[min(rule.streak)])
 
 
-def days_before(connection: Connection, member: int, day: date) -> int:
-    """Return how many days in a row the member has checked in up to the day before `day`."""
+def days_before(connection: Connection, everyone: Sequence[int], day: date) -> int:
+    """Return on how many days in a row up to the day before `day` one of these has checked in."""
     found, many = 0, LOOK_BACK
     while True:
-        keys = [key_of(member, day - timedelta(days=found + number)) for number in range(1, many + 1)]
-        known = set(connection.scalars(_KNOWN, {"keys": keys}))
-        streak = next((number for number, key in enumerate(keys) if key not in known), many)
+        days = [day - timedelta(days=found + number) for number in range(1, many + 1)]
+        keys = {day: {key_of(one, day) for one in everyone} for day in days}
+        known = set(connection.scalars(_KNOWN, {"keys": sorted(set().union(*keys.values()))}))
+        streak = next((number for number, day in enumerate(days) if not keys[day] & known), many)
         found += streak
         if streak < many:
             return found

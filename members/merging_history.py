@@ -6,13 +6,17 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, bindparam, select
 
 from members import tails
-from members.tables import Identity, Member, MemberKey, table
+from members.tables import Identity, MemberKey, table
 from members.tables import Merge as MergeRow
 from members.vault import Vault, mask_phone
 
-members, identities, merges, keys = table(Member), table(Identity), table(MergeRow), table(MemberKey)
+identities, merges, keys = table(Identity), table(MergeRow), table(MemberKey)
 
-_PART_OF = select(members.c.id).where(members.c.merged_into == bindparam("member")).order_by(members.c.id)
+_PART_OF = (
+    select(merges.c.source_id)
+    .where(merges.c.target_id == bindparam("member"), merges.c.undone_at.is_(None))
+    .order_by(merges.c.source_id)
+)
 _EVER = (
     select(identities)
     .where(identities.c.member_id.in_(bindparam("of", expanding=True)), identities.c.kind != tails.KIND)

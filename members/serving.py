@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from members import audit, balance, coupons, deeds, orders, points, receipts, refunds, staffing
+from members import audit, balance, coupons, deeds, orders, perks, plans, points, receipts, refunds, staffing, tiers
 from members.audit import Actor
 from members.deeds import Deed, Wanted
 from members.errors import MemberError
@@ -19,7 +19,7 @@ from members.rules import Rules
 from members.staffing import Server
 from members.vault import Vault
 
-KINDS = ("issue", "redeem", "sale", "refund", "topup", "points")
+KINDS = ("issue", "redeem", "sale", "refund", "topup", "points", "perk", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,23 @@ def _points(desk: Desk, errand: Errand, key: str) -> _Done:
     return _Done(member, movement, {"movement": movement}, delta)
 
 
+def _perk(desk: Desk, errand: Errand, key: str) -> _Done:
+    member, name = _member(errand), str(errand.params["perk"])
+    done = perks.use(desk.connection, desk.rules, member, name, by=desk.by, now=desk.now)
+    return _Done(member, done, {"perk": name, "month": perks.month_of(desk.rules, desk.now).isoformat()})
+
+
+def _plan(desk: Desk, errand: Errand, key: str) -> _Done:
+    """Sell a plan for the price that was echoed; the detail says what of its perks had been used before."""
+    member, name = _member(errand), str(errand.params["plan"])
+    used = perks.used(desk.connection, desk.rules, member, desk.now)
+    tiers.buy(desk.connection, desk.rules, member, name, key=key, by=desk.by, now=desk.now)
+    done = plans.bought(desk.connection, key)
+    if done.price != errand.params["price"]:
+        raise MemberError("plan_changed")
+    return _Done(member, done, {"plan": name, "purchase": done.id, "used": used}, done.price)
+
+
 def _member(errand: Errand) -> int:
     if errand.member is None:
         raise MemberError("staff_no_member")
@@ -197,4 +214,5 @@ def _member(errand: Errand) -> int:
 
 _DO: Mapping[str, Callable[[Desk, Errand, str], _Done]] = {
     "issue": _issue, "redeem": _redeem, "sale": _sale, "refund": _refund, "topup": _topup, "points": _points,
+    "perk": _perk, "plan": _plan,
 }  # fmt: skip

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from members import audit, balance, coupons, deeds, orders, points, receipts, staffing
+from members import audit, balance, coupons, deeds, orders, perks, plans, points, receipts, staffing
 from members.deeds import Deed
 from members.errors import MemberError
 from members.serving import Desk
 
 # what the books answer when something that came of the deed has been used already
-_SPENT = frozenset(("insufficient", "coupon_not_used", "member_merged", "busy"))
+_SPENT = frozenset(("insufficient", "coupon_not_used", "member_merged", "busy", "perk_unused"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,31 @@ def _points(desk: Desk, deed: Deed) -> str:
     return ""
 
 
+def _perk(desk: Desk, deed: Deed) -> str:
+    month = date.fromisoformat(deed.detail["month"])
+    perks.give_back(desk.connection, _of(deed), str(deed.detail["perk"]), month, by=desk.by, now=desk.now)
+    return ""
+
+
+def _plan(desk: Desk, deed: Deed) -> str:
+    """End the plan; what it brought must not have been used: neither its perks, nor its multiplier on an order."""
+    member, rule = _of(deed), desk.rules.loyalty.plan(str(deed.detail["plan"]))
+    plans.end(desk.connection, int(deed.detail["purchase"]), member, by=desk.by, now=desk.now)
+    lost = plans.rule_of(desk.connection, desk.rules.loyalty, member, desk.now) != rule
+    last = orders.last(desk.connection, member) if lost and rule and rule.earn_multiplier is not None else None
+    multiplied = last is not None and last.at >= deed.at
+    if multiplied or perks.overdrawn(desk.connection, desk.rules, member, deed.detail["used"], desk.now):
+        raise MemberError("undo_spent", number=deed.id)
+    return ""
+
+
+def _of(deed: Deed) -> int:
+    if deed.member is None:
+        raise MemberError("undo_spent", number=deed.id)
+    return deed.member
+
+
 _UNDO: Mapping[str, Callable[[Desk, Deed], str]] = {
-    "issue": _issue, "redeem": _redeem, "sale": _sale, "topup": _topup, "points": _points,
+    "issue": _issue, "redeem": _redeem, "sale": _sale, "topup": _topup, "points": _points, "perk": _perk,
+    "plan": _plan,
 }  # fmt: skip

@@ -12,12 +12,13 @@ from typing import Any
 
 from handlers import flows
 from handlers.context import Context, Reply
+from handlers.copy import yuan
 from handlers.flows import Flow
 from handlers.inbound import Inbound
 from handlers.staff import finding
 from handlers.staff.reading import WHO
 from handlers.understanding import Understood
-from members import coupons, staffing, tags
+from members import coupons, perks, staffing, tags
 from members.errors import MemberError
 from members.serving import Desk
 
@@ -28,6 +29,7 @@ AGAIN = frozenset(
         "staff_no_member", "staff_code_stale", "staff_too_many", "staff_tail_shape", "bad_phone", "amount_negative",
         "amount_precision", "amount_zero", "amount_range", "amount_shape", "points_whole", "points_zero",
         "points_range", "template_unknown", "bad_tag", "coupon_unknown", "coupon_mistyped", "topup_range",
+        "points_both", "perk_none", "plan_unknown",
     )
 )  # fmt: skip
 
@@ -182,6 +184,50 @@ def _buyer(ctx: Context, draft: Draft) -> Reply | None:
     return None if "order_no" in draft.slots else _member(ctx, draft)
 
 
+def _perks_on(ctx: Context, draft: Draft) -> Reply | None:
+    if not perks.configured(ctx.rules):
+        raise MemberError("perks_off")
+    return None
+
+
+def _perk(ctx: Context, draft: Draft) -> Reply | None:
+    if "perk" in draft.slots:
+        return None
+    names = [perk.name for perk in perks.of(ctx.connection, ctx.rules, draft.member, ctx.now)]
+    if not names:
+        raise MemberError("perks_nothing", phone=finding.phone(ctx, draft.member))
+    return _named(ctx, draft, "perk", names, names, "perk_none")
+
+
+def _plans_on(ctx: Context, draft: Draft) -> Reply | None:
+    if not ctx.rules.loyalty.paid:
+        raise MemberError("plans_off")
+    return None
+
+
+def _plan(ctx: Context, draft: Draft) -> Reply | None:
+    if "plan" in draft.slots:
+        return None
+    sold = ctx.rules.loyalty.paid
+    lines = [ctx.copy.text("plan_line", plan=plan.name, price=yuan(plan.price * 100)) for plan in sold]
+    return _named(ctx, draft, "plan", [plan.name for plan in sold], lines, "plan_unknown")
+
+
+def _named(
+    ctx: Context, draft: Draft, slot: str, names: Sequence[str], lines: Sequence[str], refusal: str
+) -> Reply | None:
+    """Fill a slot by its name, or by the only one there is; ask by number for one that was not named."""
+    typed = draft.slots.pop("name", "")
+    found = finding.one_of(names, typed) if typed else names[0] if len(names) == 1 else None
+    if found is not None:
+        draft.slots[slot] = found
+        return None
+    if typed:
+        raise MemberError(refusal, **{slot: typed[: finding.NAME_CHARS]})
+    choices = finding.numbered(lines[: finding.SHOWN])
+    return ask(ctx, draft, "name", ctx.copy.text(f"ask_{slot}", choices=choices), choose=slot, options=names)
+
+
 def _asked(slot: str, key: str) -> Callable[[Context, Draft], Reply | None]:
     def resolve(ctx: Context, draft: Draft) -> Reply | None:
         return None if slot in draft.slots else ask(ctx, draft, slot, ctx.copy.text(key))
@@ -200,5 +246,6 @@ def _tags(ctx: Context, draft: Draft) -> Reply | None:
 
 _RESOLVE: Mapping[str, Callable[[Context, Draft], Reply | None]] = {
     "member": _member, "template": _template, "coupon": _coupon, "order": _order, "buyer": _buyer, "tags": _tags,
+    "perks_on": _perks_on, "perk": _perk, "plans_on": _plans_on, "plan": _plan,
     "amount": _asked("amount", "ask_amount"), "points": _asked("points", "ask_points"),
 }  # fmt: skip

@@ -39,6 +39,11 @@ def _errand(ctx: Context, draft: Draft) -> Errand:
         params = {"order": int(slots["order"]), "amount": amount, "refund_no": _new_number(ctx, "R")}
     elif kind == "topup":
         params = {"amount": _amount(slots)}
+    elif kind == "perk":
+        params = {"perk": slots["perk"]}
+    elif kind == "plan":
+        sold = ctx.rules.loyalty.plan(slots["plan"])
+        params = {"plan": slots["plan"], "price": sold.price * 100 if sold else 0}
     else:
         reason = slots.get("reason") or ctx.copy.text("reason_staff_points", name=ctx.staff.name)
         params = {"points": int(slots["points"]), "reason": reason}
@@ -96,7 +101,7 @@ def _put_before_manager(ctx: Context, desk: Desk, errand: Errand, wanted: Wanted
     asked, managers = approvals.ask(
         ctx.connection, ctx.rules, errand, wanted, staff=desk.staff, key=key, by=desk.by, now=ctx.now
     )
-    what = wording.what(ctx, errand.kind, wanted.amount, wanted.count, wanted.member)
+    what = wording.what(ctx, errand.kind, wanted.amount, wanted.count, wanted.member, errand.params)
     facts = {"number": asked.id, "name": desk.staff.name, "what": what, "until": asked.expires_at}
     for one in managers:
         if one.openid is not None:
@@ -150,7 +155,7 @@ def take_back(ctx: Context, data: Mapping[str, Any]) -> Reply:
 
 def _undone_what(ctx: Context, undone: Undone) -> str:
     deed = undone.deed
-    return wording.what(ctx, deed.kind, deed.amount, deed.count, deed.member)
+    return wording.what(ctx, deed.kind, deed.amount, deed.count, deed.member, deed.detail)
 
 
 def _echo_issue(ctx: Context, draft: Draft) -> Reply:
@@ -167,4 +172,6 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], Finish]] = {
     "staff_refund": (("buyer", "order", "amount"), echo),
     "staff_topup": (("member", "amount"), echo),
     "staff_points": (("member", "points"), echo),
+    "staff_perk": (("perks_on", "member", "perk"), echo),
+    "staff_plan": (("plans_on", "member", "plan"), echo),
 }

@@ -87,6 +87,15 @@ def templates_named(templates: Mapping[str, CouponRule], name: str) -> list[str]
     raise MemberError("template_unknown", name=name[:NAME_CHARS], choices=choices)
 
 
+def one_of(names: Sequence[str], typed: str) -> str | None:
+    """Return the name that is typed, or the only one that is part of it or it of; None when that is none or several."""
+    wanted = squeeze(typed)
+    part = wanted if len(wanted) >= PART_CHARS else None
+    exact = [name for name in names if squeeze(name) == wanted]
+    found = exact or [name for name in names if squeeze(name) in wanted or (part and part in squeeze(name))]
+    return found[0] if len(found) == 1 else None
+
+
 def issuable(templates: Mapping[str, CouponRule]) -> dict[str, CouponRule]:
     """Return the templates staff may issue: those whose title is complete."""
     return {code: rule for code, rule in templates.items() if "{" not in rule.title}

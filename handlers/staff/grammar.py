@@ -18,6 +18,7 @@ from handlers.staff.reading import (
     money_in,
     numeral,
     points_in,
+    sign_said,
     who_in,
 )
 
@@ -65,9 +66,12 @@ _LAST_ALONE = re.compile(
     r"(?:查询?|看看?)?\s*(?:会员|顾客|客人)(?:的)?(?:上次|上回|上一单|菜单)|查(?:上次|上一单|菜单)"
 )
 _TAG = re.compile(r"(?P<off>去掉?|删除?掉?|移除|撕掉?|取消|摘掉?)?(?:打上?|贴上?|添?加上?|新增|补)?(?:会员)?标签")
+_PERK = re.compile(rf"(?:(?P<use>使用|用掉?)\s*(?:{MARK}\s*的?)?)?\s*(?:会员)?权益")
+_PLAN = re.compile(r"开通|续费")
+_ONCE = re.compile(r"\s*[一1]次$")
 _UNDO = re.compile(
     r"^(?:请|帮我)?\s*(?:撤销|撤回|撤消)\s*(?:上一?笔|上个|刚才(?:那?一?笔)?|最后一?笔|这一?笔|操作)?\s*的?"
-    r"(?:发券|核销|消费|退款|充值|积分|操作)?\s*(?P<no>.*)$"
+    r"(?:发券|核销|消费|退款|充值|积分|用?权益|开通|操作)?\s*(?P<no>.*)$"
 )
 _WORDS_MOST, _REASON_MOST = 60, 40
 
@@ -87,7 +91,7 @@ def counter_command(plain: str) -> Command | None:
     if found is not None:
         return found
     marked, slots = who_in(plain)
-    found = _money(marked, slots) or _points(marked, slots) or _tag(marked, slots)
+    found = _privilege(marked, slots) or _money(marked, slots) or _points(marked, slots) or _tag(marked, slots)
     if found is None:
         found = _issue(*((marked, slots) if slots else mistyped_phone_in(plain)))
     return found or _last(marked, slots) or _lookup(*((marked, slots) if slots else mistyped_phone_in(plain)))
@@ -202,9 +206,12 @@ def _points(marked: str, slots: Mapping[str, str]) -> Command | None:
     rest, found = _member_or_amount(_POINTS_WORD.sub(" ", rest, count=1), slots)
     amount, minus = points_in(rest), said["minus"] is not None or "-" in (said["sign"] or "")
     if amount is not None:
-        rest = f"{rest[: amount.start]} {rest[amount.end :]}"
+        start, sign = sign_said(rest, amount)
+        rest = f"{rest[:start]} {rest[amount.end :]}"
         if amount.problem:
             found["problem"] = amount.problem
+        elif sign not in ("", "-" if minus else "+"):
+            found["problem"] = "points_both"
         elif amount.value < 0:
             found["problem"] = "amount_negative"
         else:
@@ -223,6 +230,29 @@ def _reasoned(command: Command, rest: str, *, full: bool) -> Command | None:
     if not (full and known) or not reason or len(reason) > _REASON_MOST or re.search(r"\d", reason):
         return None
     return None if _QUESTION.search(reason) else replace(command, slots={**command.slots, "reason": reason})
+
+
+def _privilege(marked: str, slots: Mapping[str, str]) -> Command | None:
+    """Read 权益, 用权益 and 开通: the perks of a member, one of them used, a plan sold."""
+    if not slots:
+        marked, slots = mistyped_phone_in(marked)
+    if not slots:
+        marked, slots = bare_tail_in(marked)
+    perk = _PERK.search(marked)
+    said = perk or _PLAN.search(marked)
+    if said is None:
+        return None
+    before, after = marked[: said.start()], marked[said.end() :]
+    if perk is not None and perk["use"] is None:
+        listed = bool(slots) and _FILLER.fullmatch(_ABOUT.sub(" ", f"{before} {after}"))
+        return Command("staff_perks", slots) if listed else None
+    if not (_FILLER.fullmatch(before) or (before.endswith(" ") and _FILLER.fullmatch(after))):
+        return None
+    name = _ONCE.sub("", _edged(_TO.sub(" ", f"{before} {after}")))
+    if name and (not slots or len(name) > _WORDS_MOST or _QUESTION.search(name)):
+        return None
+    intent = "staff_plan" if perk is None else "staff_perk"
+    return Command(intent, {**slots, "name": name} if name else slots)
 
 
 def _tag(marked: str, slots: Mapping[str, str]) -> Command | None:

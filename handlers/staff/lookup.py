@@ -7,12 +7,14 @@ from handlers import orders as receipts
 from handlers.context import Context, Reply
 from handlers.copy import yuan
 from handlers.inbound import Inbound
+from handlers.membership import perk_line
 from handlers.reading import squeeze
 from handlers.staff import counter, wording
 from handlers.staff.counter import Draft, Finish
 from handlers.staff.finding import phone
 from handlers.understanding import Understood
-from members import audit, coupons, daily, deeds, ledger, limits, orders, segments, tags, tiers
+from handlers.value import last_day
+from members import audit, coupons, daily, deeds, ledger, limits, orders, perks, plans, segments, tags, tiers
 from members import receipts as books
 from members.errors import MemberError
 
@@ -64,6 +66,20 @@ def _favourites(ctx: Context, member: int) -> list[str]:
     return [ctx.copy.text("staff_favourites", names=ctx.copy.text("and_list").join(names))] if names else []
 
 
+def perks_of(ctx: Context, draft: Draft) -> Reply:
+    """Show what a member's tier and plan bring and what is left this month; this look too is in the audit trail."""
+    member = draft.member
+    audit.write(ctx.connection, ctx.by, "member.lookup", member, {"of": "perks"}, now=ctx.now)
+    found = perks.of(ctx.connection, ctx.rules, member, ctx.now)
+    if not found:
+        raise MemberError("perks_nothing", phone=phone(ctx, member))
+    held, tier = plans.plan_of(ctx.connection, member, ctx.now), tiers.of_member(ctx.connection, member)
+    until = last_day(ctx, held.until) if held else ""
+    plan = ctx.copy.text("staff_perks_plan", plan=held.name, until=until) if held else ""
+    lines = "\n".join(perk_line(ctx, perk) for perk in found)
+    return Reply(ctx.copy.text("staff_perks", phone=phone(ctx, member), tier=tier, plan=plan, lines=lines))
+
+
 def tag(ctx: Context, draft: Draft) -> Reply:
     """Put tags on a member, or take them off."""
     words, on = [tags.clean(word) for word in draft.slots["tags"].split()], draft.slots.get("way") != "off"
@@ -100,7 +116,7 @@ def _undoable(ctx: Context) -> list[str]:
     shown = [
         ctx.copy.text(
             "staff_today_deed", number=deed.id,
-            what=wording.what(ctx, deed.kind, deed.amount, deed.count, deed.member),
+            what=wording.what(ctx, deed.kind, deed.amount, deed.count, deed.member, deed.detail),
         )
         for deed in newest
         if deed.kind != "refund" and deed.undo_until is not None and deed.undo_until > ctx.now
@@ -148,4 +164,5 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], Finish]] = {
     "staff_lookup": (("member",), show),
     "staff_last": (("member",), last),
     "staff_tag": (("member", "tags"), tag),
+    "staff_perks": (("perks_on", "member"), perks_of),
 }

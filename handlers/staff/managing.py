@@ -48,7 +48,7 @@ def waiting(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
 def _what(ctx: Context, request: Request) -> str:
     coupons = request.kind == "issue"
     amount, count = (0, request.amount) if coupons else (request.amount, 1)
-    return wording.what(ctx, request.kind, amount, count, request.member)
+    return wording.what(ctx, request.kind, amount, count, request.member, request.params)
 
 
 def approve(inbound: Inbound, ctx: Context, said: Understood) -> Reply:

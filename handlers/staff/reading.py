@@ -35,6 +35,8 @@ MONEY = re.compile(
     rf"\s*[整正]?)?)"
 )
 POINTS = re.compile(rf"(?P<minus>[-−–—‐‑‒―]|负)?\s*\+?\s*(?P<whole>{_RUN})\s*个?(?:积分|分|点)?")
+_SIGN_BEFORE = re.compile(r"(?:(?P<minus>减[去掉少]?|扣[除减掉]?|收回|minus)|(?P<plus>增?加上?|plus|\+))[\s:]*$")
+_SIGN_AFTER = re.compile(r"\s*(?:减|扣|minus|-)\W*$")
 COUNT = re.compile(
     rf"(?<![\d.{_CHINESE}第])(?P<many>\d{{1,9}}|[{_CHINESE}]{{1,6}})\s*张|(?<=\s)[x×*]\s*(?P<times>\d{{1,9}})\s*$"
 )
@@ -169,6 +171,16 @@ def points_in(text: str) -> Found | None:
         problem = "points_range"
     value = 0 if problem or points is None else int(points) * (-1 if said["minus"] else 1)
     return Found(said.start(), said.end(), value, problem)
+
+
+def sign_said(text: str, found: Found) -> tuple[int, str]:
+    """Return where a number with the word for its sign begins, and that sign: "+", "-", or "" without one."""
+    said = _SIGN_BEFORE.search(text[: found.start])
+    if said is not None:
+        return said.start(), "-" if said["minus"] else "+"
+    if _SIGN_AFTER.match(text, found.end):
+        return found.start, "-"
+    return found.start, "+" if text[found.start : found.end].lstrip().startswith("+") else ""
 
 
 def count_in(text: str) -> Found | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from handlers.reading import PHONE, squeeze
 from handlers.staff.grammar import Command, counter_command
-from handlers.staff.reading import MARK, WHO, member_said, money_in, number_in, points_in, who_in
+from handlers.staff.reading import MARK, WHO, member_said, money_in, number_in, points_in, sign_said, who_in
 
 TODAY = frozenset(
     (
@@ -147,8 +147,13 @@ def _money_said(plain: str) -> Mapping[str, str] | None:
 
 def _points_said(plain: str, sign: str) -> Mapping[str, str] | None:
     found = points_in(plain)
-    if found is None or plain[: found.start].strip(" +加扣减") or plain[found.end :].strip(" ,。吧"):
+    if found is None:
         return None
+    start, said = sign_said(plain, found)
+    if plain[:start].strip() or (said != "-" and plain[found.end :].strip(" ,。吧")):
+        return None
+    if said not in ("", sign):
+        return {"problem": "points_both"}
     if found.problem or found.value < 0:
         return {"problem": found.problem or "amount_negative"}
     return {"points": f"{'-' if sign == '-' else ''}{found.value}"}

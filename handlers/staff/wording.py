@@ -17,25 +17,27 @@ def store(ctx: Context, which: str | None) -> str:
     return shops.name_of(ctx.connection, which) or ctx.copy.text("some_store")
 
 
-def what(ctx: Context, kind: str, amount: int, count: int, member: int | None) -> str:
+def what(
+    ctx: Context, kind: str, amount: int, count: int, member: int | None, detail: Mapping[str, Any]
+) -> str:  # fmt: skip
     """Return a deed in a few words, with its figure and the masked phone: 充值 ¥500.00(138****8000)."""
     whom = phone(ctx, member) if member is not None else ""
-    return ctx.copy.text("what_for", what=_plain(ctx, kind, amount, count), phone=whom)
+    return ctx.copy.text("what_for", what=_plain(ctx, kind, amount, count, detail), phone=whom)
 
 
 def plain(ctx: Context, deed: Deed) -> str:
     """Return a deed in a few words, as its member may read it: 充值 ¥500.00."""
-    return _plain(ctx, deed.kind, deed.amount, deed.count)
+    return _plain(ctx, deed.kind, deed.amount, deed.count, deed.detail)
 
 
-def _plain(ctx: Context, kind: str, amount: int, count: int) -> str:
+def _plain(ctx: Context, kind: str, amount: int, count: int, detail: Mapping[str, Any]) -> str:
     if kind == "issue":
         return ctx.copy.text("what_issue", count=count)
     if kind == "redeem":
         return ctx.copy.text("what_redeem")
     if kind == "points":
         return ctx.copy.text("what_points_up" if amount > 0 else "what_points_down", points=f"{abs(amount):,}")
-    return ctx.copy.text(f"what_{kind}", amount=yuan(amount))
+    return ctx.copy.text(f"what_{kind}", amount=yuan(amount), name=detail.get(kind, ""))
 
 
 def echo(ctx: Context, errand: Errand, served: Served) -> str:
@@ -146,13 +148,21 @@ def _topped_up(ctx: Context, served: Served, result: Any) -> Mapping[str, object
     return {"amount": yuan(result.principal), "gift": gift}
 
 
+def _perk_used(ctx: Context, served: Served, result: Any) -> Mapping[str, object]:
+    return {"perk": result.name, "left": "" if result.left is None else ctx.copy.text("perk_rest", left=result.left)}
+
+
+def _plan_sold(ctx: Context, served: Served, result: Any) -> Mapping[str, object]:
+    return {"plan": result.plan, "amount": yuan(result.price), "until": last_day(ctx, result.until)}
+
+
 def _adjusted(ctx: Context, served: Served, result: Any) -> Mapping[str, object]:
     return {"points": f"{abs(served.deed.amount):,}"}
 
 
 _KINDS: Mapping[str, Callable[[Context, Served, Any], Mapping[str, object]]] = {
     "issue": _issued, "redeem": _redeemed, "sale": _sold, "refund": _refunded, "topup": _topped_up,
-    "points": _adjusted,
+    "points": _adjusted, "perk": _perk_used, "plan": _plan_sold,
 }  # fmt: skip
 
 

@@ -98,6 +98,23 @@ SAID: list[tuple[str, str, Slots]] = [
     ("加积分", "staff_points", {"sign": "+"}),
     ("扣积分", "staff_points", {"sign": "-"}),
     ("加积分 尾号8000 1.5", "staff_points", {**T, "problem": "points_whole", "sign": "+"}),
+    ("加积分 尾号8000 减50", "staff_points", {**T, "problem": "points_both", "sign": "+"}),
+    ("加积分 尾号8000 minus 50", "staff_points", {**T, "problem": "points_both", "sign": "+"}),
+    ("扣积分 尾号8000 +50", "staff_points", {**T, "problem": "points_both", "sign": "-"}),
+    ("扣积分 尾号8000 减50", "staff_points", {**T, "points": "-50", "sign": "-"}),
+    ("加积分 尾号8000 +50", "staff_points", {**T, "points": "50", "sign": "+"}),
+    # 权益, 开通
+    ("权益 尾号8000", "staff_perks", T),
+    ("尾号8000有什么权益", "staff_perks", T),
+    ("用权益 尾号8000 免费配送", "staff_perk", {**T, "name": "免费配送"}),
+    ("用8000的权益 免费配送一次", "staff_perk", {**T, "name": "免费配送"}),
+    ("尾号8000用权益免费配送", "staff_perk", {**T, "name": "免费配送"}),
+    ("用权益", "staff_perk", {}),
+    ("开通 尾号8000 黑金", "staff_plan", {**T, "name": "黑金"}),
+    ("给尾号8000开通黑金", "staff_plan", {**T, "name": "黑金"}),
+    ("尾号8000 黑金 开通", "staff_plan", {**T, "name": "黑金"}),
+    ("开通 1380013800 黑金", "staff_plan", {"problem": "bad_phone", "name": "黑金"}),
+    ("开通", "staff_plan", {}),
     # 查会员, 上次
     ("查会员 13800138000", "staff_lookup", P),
     ("查 尾号8000", "staff_lookup", T),
@@ -158,6 +175,7 @@ NOT_COMMANDS = """怎么充值|充值记录|充值卡在哪买|我要结账|消�
 发货了吗|送货上门|补货了吗|查询|查快递|退订|退定金|结账要排队吗|会员日送积分|核销了吗|怎么核销|为什么扣积分
 积分规则|充值有什么优惠|充值100送多少|消费100积多少分|尾号8000是我|把13800138000绑定给我
 给13800138000打电话|批准 3 吗|撤销 12 和 13|今日特价|今日菜单|任务太多|帮助别人|完成 三
+权益|我的权益|怎么用权益|权益怎么用|会员权益有哪些|开通了吗|开通会员多少钱|顾客尾号8000说没开通
 退款 尾号8000 50吗|充值 尾号8000 500行吗|消费 尾号8000 大概100"""
 
 
@@ -277,6 +295,17 @@ def test_which_member_is_said(typed: str, slots: Slots) -> None:
 def test_an_answer_fills_its_slot(asked: str, typed: str, slots: Slots | None) -> None:
     found = answer_in(normalise(typed), asked, {})
     assert (None if found is None else dict(found)) == slots
+
+
+@pytest.mark.parametrize(
+    ("sign", "typed", "slots"),
+    [
+        ("+", "减50", {"problem": "points_both"}), ("+", "minus 50", {"problem": "points_both"}),
+        ("-", "+50", {"problem": "points_both"}), ("-", "减50", {"points": "-50"}), ("+", "加50", {"points": "50"}),
+    ],
+)  # fmt: skip
+def test_a_sign_that_contradicts_is_asked_about(sign: str, typed: str, slots: Slots) -> None:
+    assert answer_in(typed, "points", {"slots": {"sign": sign}}) == slots
 
 
 def test_points_asked_for_a_deduction_are_taken_off() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from members import gifts
+from members import gifts, merging
 from members.audit import Actor
 from members.earning import EarnLine
 from members.errors import MemberError
@@ -346,6 +346,29 @@ def test_a_long_row_is_counted_to_its_beginning(books_url: str) -> None:
     with open_books(books_url, {"checkin": {"points": 1}}) as books:
         member = books.member()
         assert [check_in(books, member, NOW + number * DAY).streak for number in range(100)][-1] == 100
+
+
+def test_whoever_was_merged_in_has_checked_in_too(books_url: str) -> None:
+    with open_books(books_url, {"checkin": {"points": 2, "streak": {3: 5}}}) as books:
+        first, second, third = books.member(), books.member(), books.member()
+
+        def merge(source: int, target: int) -> int:
+            with books.database.transaction() as connection:
+                return merging.merge(
+                    connection, books.vault, books.rules, source, target, by=TILL, reason="同一人", now=NOW + DAY
+                ).id
+
+        assert [check_in(books, first, NOW + number * DAY).streak for number in range(2)] == [1, 2]
+        assert check_in(books, third, NOW + DAY).created
+        merge(first, second)
+        assert check_in(books, second, NOW + DAY) == CheckedIn(2, 2, False, 4)
+        last = merge(second, third)
+        assert check_in(books, third, NOW + DAY) == CheckedIn(2, 2, False, 6)
+        assert check_in(books, third, NOW + 2 * DAY) == CheckedIn(7, 3, True, 13)
+        with books.database.transaction() as connection:
+            merging.unmerge(connection, books.vault, last, by=TILL, now=NOW + 2 * DAY)
+        assert check_in(books, second, NOW + 2 * DAY).streak == 3, "parted again: a day of their own"
+        assert check_in(books, third, NOW + 2 * DAY) == CheckedIn(2, 2, False, 9)
 
 
 def test_checking_in_many_times_at_once(books_url: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from members import perks, tiers
+from members import perks, plans, tiers
 from members.errors import MemberError
 from members.tables import AuditLog, table
 from tests.members.loyalty_shop import NOW, TILL, Books, at_once, open_books
@@ -80,6 +80,62 @@ def test_of_tier_and_plan_the_more_generous_counts(books_url: str) -> None:
         assert shown(books, member) == {"专属客服": (None, 0), "停车": (2, 2), "咖啡": (1, 0)}
         assert [use(books, member, "咖啡") for _ in range(2)] == ["", "perk_used_up"]
         assert use(books, member, "咖啡", until) == "perk_none"
+
+
+def test_a_use_is_given_back_once(books_url: str) -> None:
+    with open_books(books_url, LOYALTY) as books:
+        member, month = books.member(tier="金卡"), perks.month_of(books.rules, NOW)
+
+        def back(number: int = 0) -> str:
+            try:
+                with books.database.transaction() as connection:
+                    perks.give_back(connection, member, "停车", month, by=TILL, now=NOW)
+            except MemberError as refusal:
+                return refusal.code
+            return ""
+
+        assert back() == "perk_unused"
+        assert [use(books, member, "停车") for _ in range(2)] == ["", ""]
+        assert back() == ""
+        assert shown(books, member)["停车"] == (1, 1)
+        assert use(books, member, "停车") == ""
+        assert sorted(at_once(4, back)) == ["", "", "perk_unused", "perk_unused"]
+        assert shown(books, member)["停车"] == (2, 0)
+        with books.database.reading() as connection:
+            log = table(AuditLog)
+            found = connection.execute(select(log.c.before, log.c.after).where(log.c.action == "perk.give_back")).all()
+        assert found[0] == ({"used": 2}, {"used": 1})
+
+
+def test_a_purchase_is_ended_unless_another_goes_on_from_it(books_url: str) -> None:
+    with open_books(books_url, LOYALTY) as books:
+        member, other = books.member(), books.member()
+
+        def buy(key: str) -> plans.Bought:
+            with books.database.transaction() as connection:
+                tiers.buy(connection, books.rules, member, "尊享卡", key=key, by=TILL, now=NOW)
+                return plans.bought(connection, key)
+
+        def end(purchase: plans.Bought, whose: int = member) -> str:
+            try:
+                with books.database.transaction() as connection:
+                    plans.end(connection, purchase.id, whose, by=TILL, now=NOW)
+            except MemberError as refusal:
+                return refusal.code
+            return ""
+
+        def held() -> plans.PlanHeld | None:
+            with books.database.reading() as connection:
+                return plans.plan_of(connection, member, NOW)
+
+        first, second = buy("a"), buy("b")
+        assert (first.price, first.since, second.since) == (9900, NOW, first.until)
+        assert (end(first), end(second, other)) == ("plan_not_last", "plan_not_last")
+        assert end(second) == ""
+        assert held() == plans.PlanHeld("尊享卡", first.until)
+        assert (end(first), end(first)) == ("", "plan_not_last")
+        assert held() is None and shown(books, member) == {}
+        assert buy("c").since == NOW
 
 
 def test_the_last_one_is_used_once(books_url: str) -> None:

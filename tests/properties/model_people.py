@@ -107,10 +107,11 @@ class People(Coupons):
         """Points for today, more for days in a row; return (points, days in a row)."""
         today = local_day(self.now)
         streak = 1
-        while (who, today - timedelta(days=streak)) in self.checked_in:
+        days = {day for one, day in self.checked_in if self.survivor(one) == who}
+        while today - timedelta(days=streak) in days:
             streak += 1
         points = self.checkin_points + self.streaks.get((streak - 1) % max(self.streaks) + 1, 0)
-        if (who, today) not in self.checked_in:
+        if today not in days:
             self.checked_in.add((who, today))
             self.give(f"checkin:{who}:{today}", who, points)
         return points, streak

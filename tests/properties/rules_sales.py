@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 from sqlalchemy import Connection, select
 
 from members import adoption, orders, refunds, tiers
@@ -79,6 +79,14 @@ class SaleRules(PeopleRules, CouponRules):
         done = self.act(deed, self.selling(name, owner, lines, fen, copy, discount, mark), fate)
         if done:
             self.sold(*done)
+
+    @initialize(begun=st.lists(st.tuples(who, some_lines), max_size=5))
+    def begin(self, begun: list[tuple[int, tuple[Line, ...]]]) -> None:
+        """Some have bought already."""
+        for buyer, lines in begun:
+            self.tier.setdefault(buyer, ("普卡", None))
+            self.sell(buyer, lines, "none", False, 0, Luck())
+            self.check_tiers()
 
     def selling(
         self, name: str, owner: int | None, lines: tuple[Line, ...], fen: int, copy: str | None, discount: int,

@@ -57,6 +57,14 @@ class TimeRules(Machine):
         )  # fmt: skip
         assert done and done[0] == done[1]
 
+    @rule(span=JUMPS, fate=luck)
+    def nights(self, span: timedelta, fate: Luck) -> None:
+        """Time passes and every job of the night is done."""
+        self.wait(span)
+        self.mature_points(fate)
+        self.expire_points(fate)
+        self.expire_coupons(fate)
+
     def once(self, fate: Luck) -> Luck:
         """A job's answer is not given twice: what is done is done."""
         return Luck(fate.nth, fate.kind)

@@ -30,6 +30,8 @@ class Everything(ExchangeRules, SaleRules, TimeRules):
 
     sell_more = sell_most = SaleRules.sell
     refund_more = SaleRules.refund
+    unmerge_more = SaleRules.unmerge
+    nights_more = TimeRules.nights
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
