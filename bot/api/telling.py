@@ -22,6 +22,8 @@ def taken(call: Call, connection: Connection, order: NewOrder, sale: Taken) -> N
     if not sale.created:
         return
     if sale.member is None:
+        for used in sale.coupons:
+            redeemed(call, connection, used, order.store)
         call.told(adoption.ask_to_bind(connection, say, sale, now=now))
         return
     parts = [say("sale_coupons", titles="、".join(used.title for used in sale.coupons))] if sale.coupons else []

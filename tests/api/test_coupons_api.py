@@ -126,3 +126,11 @@ def test_a_coupon_of_a_standing_order_comes_back_only_with_its_refund(shop: Shop
     assert till.post("/orders/C1/refund", {"refund_no": "R1"}).status_code in (200, 201)
     assert refusal(till.post(f"/coupons/{code}/reverse")) == (409, "coupon_not_used")
     assert till.post(f"/coupons/{code}/redeem").status_code == 200
+
+
+def test_whose_coupon_pays_in_a_sale_of_nobody_is_told(shop: Shop, till: Till) -> None:
+    code = issue(shop, shop.member(f"+86{PHONE}", openid="o-anna"))
+    lines = [{"sku": "A", "name": "A", "quantity": 1, "amount": 10_000}]
+    order = {"order_no": "C2", "total": 8000, "discount": 2000, "coupons": [code], "lines": lines}
+    assert till.post("/orders", order).status_code == 201
+    assert "满100减20" in told(shop)[-1]
