@@ -28,6 +28,7 @@ UV_PIN = "uv==0.13.9"
 RUN_LOCK, DEV_LOCK = "requirements.lock", "requirements-dev.lock"
 EXTRAS = {RUN_LOCK: ["--extra=demo"], DEV_LOCK: ["--extra=demo", "--extra=dev", "--extra=bench", "-c", RUN_LOCK]}
 LINT = {name: [PYTHON, "-m", *name.split()] for name in ("ruff check", "ruff format --check", "mypy")}
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadscope")  # what a module shares is made once
 SCRIPT = """#!/bin/sh
 '''exec' "{python}" "$0" "$@"
 ' '''
@@ -132,7 +133,7 @@ def steps(commands: dict[str, list[str]]) -> int:
 def test(extra: list[str]) -> int:
     """Every suite; pytest lists each test left out with its reason, and what apt could not bring is said after it."""
     missing = missing_browser()
-    code = steps(LINT | {"pytest": [PYTHON, "-m", "pytest", "-rs", *extra]})
+    code = steps(LINT | {"pytest": [PYTHON, "-m", "pytest", *SIDE_BY_SIDE, "-rs", *extra]})
     if missing:
         print(f"Left out, browser tests: {missing}")
     return code
