@@ -29,6 +29,7 @@ _LAST = (
     .order_by(_deeds.c.id.desc())
     .limit(bindparam("many"))
 )
+_LAST_OF = _LAST.where(_deeds.c.kind == bindparam("kind"))
 _CLAIM = (
     update(_deeds)
     .where(_deeds.c.id == bindparam("which"), _deeds.c.state == "done", _deeds.c.undo_until > bindparam("moment"))
@@ -205,19 +206,18 @@ def newest(connection: Connection, staff: int, *, many: int = NEWEST) -> list[De
     return [_deed(row) for row in connection.execute(_LAST, {"who": staff, "many": many})]
 
 
-def undoable(connection: Connection, staff: Server, number: int | None, *, now: datetime) -> Deed:
+def undoable(connection: Connection, staff: Server, number: int | None, *, kind: str = "", now: datetime) -> Deed:
     """Return the deed to undo: the last one of this person, or a numbered one of theirs or of whom they manage.
 
-    MemberError: deed_none, deed_unknown (also what is not theirs to undo), deed_undone, deed_late.
+    Only of `kind` where that is given. MemberError: deed_none (deed_none_topup and so on for a kind), deed_unknown
+    (also what is not theirs to undo, or of another kind), deed_undone, deed_late.
     """
     if number is None:
-        found = newest(connection, staff.id, many=1)
-        if not found:
-            raise MemberError("deed_none")
-        deed = found[0]
+        deed = _last_own(connection, staff.id, kind)
     else:
         row = connection.execute(_ONE, {"which": number}).one_or_none()
-        if row is None or not (row.staff_id == staff.id or may_manage(staff, row.store_id)):
+        theirs = row is not None and (row.staff_id == staff.id or may_manage(staff, row.store_id))
+        if row is None or not theirs or kind not in ("", row.kind):
             raise MemberError("deed_unknown", number=number)
         deed = _deed(row)
     if deed.state != "done":
@@ -225,6 +225,14 @@ def undoable(connection: Connection, staff: Server, number: int | None, *, now: 
     if deed.undo_until is None or deed.undo_until <= now:
         raise MemberError("deed_late", number=deed.id)
     return deed
+
+
+def _last_own(connection: Connection, staff: int, kind: str) -> Deed:
+    query, of = (_LAST_OF, {"kind": kind}) if kind else (_LAST, {})
+    row = connection.execute(query, {"who": staff, "many": 1, **of}).one_or_none()
+    if row is None:
+        raise MemberError(f"deed_none_{kind}" if kind else "deed_none")
+    return _deed(row)
 
 
 def take_back(connection: Connection, deed: Deed, *, by: str, now: datetime) -> None:

@@ -21,13 +21,13 @@ class Undone:
     state: str = ""
 
 
-def undo(desk: Desk, number: int | None) -> Undone:
-    """Take back the last deed of this person, or a numbered one of theirs or of whom they manage; once.
+def undo(desk: Desk, number: int | None, kind: str = "") -> Undone:
+    """Take back the last deed of this person (of a kind), or a numbered one of theirs or of whom they manage; once.
 
-    MemberError: deed_none, deed_unknown, deed_undone, deed_late; undo_refund and undo_refunded where money was handed
-    out; undo_spent when the member has used what came of it: nothing is undone in part.
+    MemberError: deed_none and deed_none_KIND, deed_unknown, deed_undone, deed_late; undo_refund and undo_refunded where
+    money was handed out; undo_spent when the member has used what came of it: nothing is undone in part.
     """
-    deed = deeds.undoable(desk.connection, desk.staff, number, now=desk.now)
+    deed = deeds.undoable(desk.connection, desk.staff, number, kind=kind, now=desk.now)
     if deed.kind not in _UNDO:
         raise MemberError("undo_refund")
     if deed.member is not None and staffing.is_self(desk.connection, desk.staff, deed.member):
@@ -43,11 +43,11 @@ def undo(desk: Desk, number: int | None) -> Undone:
     return Undone(deed, state)
 
 
-def rehearse(desk: Desk, number: int | None) -> Undone:
+def rehearse(desk: Desk, number: int | None, kind: str = "") -> Undone:
     """Return what `undo` would do, with the same refusals, leaving no trace of it."""
     trial = desk.connection.begin_nested()
     try:
-        return undo(desk, number)
+        return undo(desk, number, kind)
     finally:
         trial.rollback()
 
@@ -64,7 +64,8 @@ def _issue(desk: Desk, deed: Deed) -> str:
 
 
 def _redeem(desk: Desk, deed: Deed) -> str:
-    back = coupons.reverse(desk.connection, int(deed.detail["coupon"]), by=desk.by, now=desk.now)
+    coupon = int(deed.detail["coupon"])
+    back = coupons.reverse(desk.connection, coupon, by=desk.by, now=desk.now, redeemed_at=deed.at)
     audit.write(desk.connection, desk.by, "coupon.reverse", back.member, {"coupon": back.id}, now=desk.now)
     return back.state
 

@@ -18,7 +18,7 @@ from handlers.inbound import Inbound
 from handlers.staff import finding
 from handlers.staff.reading import WHO
 from handlers.understanding import Understood
-from members import coupons, perks, staffing, tags
+from members import coupons, perks, receipts, staffing, tags
 from members.errors import MemberError
 from members.serving import Desk
 
@@ -91,10 +91,13 @@ def go_on(ctx: Context, said: Understood, table: Mapping[str, tuple[Sequence[str
     stand = ctx.flow
     if stand is None:
         return Reply(ctx.copy.text("staff_nothing_waits"))
+    choice = int(said.slots.get("choice", "1"))
+    if "choice" in said.slots and not 1 <= choice <= len(stand.data["options"]):
+        return _again(ctx, stand.data)
     draft = Draft(str(stand.data["intent"]), dict(stand.data["slots"]))
     for name, value in said.slots.items():
         if name == "choice":
-            draft.slots[str(stand.data["choose"])] = str(stand.data["options"][int(value) - 1])
+            draft.slots[str(stand.data["choose"])] = str(stand.data["options"][choice - 1])
         else:
             draft.slots[name] = value
     needs, finish = table[draft.intent]
@@ -105,6 +108,13 @@ def go_on(ctx: Context, said: Understood, table: Mapping[str, tuple[Sequence[str
             raise
         flows.wait_with(ctx, Flow.STAFF_ASK, stand.data, minutes=ASK_MINUTES)
         return Reply(ctx.copy.text(refused.code, **refused.facts))
+
+
+def _again(ctx: Context, data: Mapping[str, Any]) -> Reply:
+    """Show the list once more that was answered with a number that is not on it."""
+    flows.wait_with(ctx, Flow.STAFF_ASK, data, minutes=ASK_MINUTES)
+    question = _WHICH[str(data["choose"])](ctx, data["options"])
+    return Reply(ctx.copy.text("choice_again", question=question))
 
 
 def ask(
@@ -135,8 +145,8 @@ def _member(ctx: Context, draft: Draft) -> Reply | None:
         return ask(ctx, draft, "member", ctx.copy.text("ask_member"))
     found = finding.members_named(ctx, kind, draft.slots.pop(kind))
     if len(found) > 1:
-        words = ctx.copy.text("choose_member", count=len(found), choices=finding.member_choices(ctx, found))
-        return ask(ctx, draft, "member", words, choose="member", options=found)
+        options = [str(one) for one in found]
+        return ask(ctx, draft, "member", _which_member(ctx, options), choose="member", options=options)
     draft.slots["member"] = str(found[0])
     return None
 
@@ -150,9 +160,8 @@ def _template(ctx: Context, draft: Draft) -> Reply | None:
         draft.slots["template"] = codes[0]
         return None
     codes = codes[: finding.SHOWN]
-    choices = finding.numbered([ctx.rules.coupons[code].title for code in codes])
-    key = "choose_template" if named else "ask_template"
-    return ask(ctx, draft, "name", ctx.copy.text(key, choices=choices), choose="template", options=codes)
+    words = _which_template(ctx, codes, "choose_template" if named else "ask_template")
+    return ask(ctx, draft, "name", words, choose="template", options=codes)
 
 
 def _coupon(ctx: Context, draft: Draft) -> Reply | None:
@@ -196,7 +205,7 @@ def _perk(ctx: Context, draft: Draft) -> Reply | None:
     names = [perk.name for perk in perks.of(ctx.connection, ctx.rules, draft.member, ctx.now)]
     if not names:
         raise MemberError("perks_nothing", phone=finding.phone(ctx, draft.member))
-    return _named(ctx, draft, "perk", names, names, "perk_none")
+    return _named(ctx, draft, "perk", names, "perk_none")
 
 
 def _plans_on(ctx: Context, draft: Draft) -> Reply | None:
@@ -209,13 +218,10 @@ def _plan(ctx: Context, draft: Draft) -> Reply | None:
     if "plan" in draft.slots:
         return None
     sold = ctx.rules.loyalty.paid
-    lines = [ctx.copy.text("plan_line", plan=plan.name, price=yuan(plan.price * 100)) for plan in sold]
-    return _named(ctx, draft, "plan", [plan.name for plan in sold], lines, "plan_unknown")
+    return _named(ctx, draft, "plan", [plan.name for plan in sold], "plan_unknown")
 
 
-def _named(
-    ctx: Context, draft: Draft, slot: str, names: Sequence[str], lines: Sequence[str], refusal: str
-) -> Reply | None:
+def _named(ctx: Context, draft: Draft, slot: str, names: Sequence[str], refusal: str) -> Reply | None:
     """Fill a slot by its name, or by the only one there is; ask by number for one that was not named."""
     typed = draft.slots.pop("name", "")
     found = finding.one_of(names, typed) if typed else names[0] if len(names) == 1 else None
@@ -224,8 +230,39 @@ def _named(
         return None
     if typed:
         raise MemberError(refusal, **{slot: typed[: finding.NAME_CHARS]})
-    choices = finding.numbered(lines[: finding.SHOWN])
-    return ask(ctx, draft, "name", ctx.copy.text(f"ask_{slot}", choices=choices), choose=slot, options=names)
+    return ask(ctx, draft, "name", _WHICH[slot](ctx, names), choose=slot, options=names)
+
+
+def _which_member(ctx: Context, options: Sequence[str]) -> str:
+    choices = finding.member_choices(ctx, [int(option) for option in options])
+    return ctx.copy.text("choose_member", count=len(options), choices=choices)
+
+
+def _which_template(ctx: Context, options: Sequence[str], key: str = "choose_template") -> str:
+    rules = ctx.rules.coupons
+    titles = [rules[code].title if code in rules else code for code in options]
+    return ctx.copy.text(key, choices=finding.numbered(titles))
+
+
+def _which_order(ctx: Context, options: Sequence[str]) -> str:
+    found = [receipts.find(ctx.connection, int(option)) for option in options]
+    return ctx.copy.text("choose_order", choices=finding.order_choices(ctx, [one for one in found if one]))
+
+
+def _which_perk(ctx: Context, options: Sequence[str]) -> str:
+    return ctx.copy.text("ask_perk", choices=finding.numbered(options[: finding.SHOWN]))
+
+
+def _which_plan(ctx: Context, options: Sequence[str]) -> str:
+    sold = [plan for plan in map(ctx.rules.loyalty.plan, options[: finding.SHOWN]) if plan]
+    lines = [ctx.copy.text("plan_line", plan=plan.name, price=yuan(plan.price * 100)) for plan in sold]
+    return ctx.copy.text("ask_plan", choices=finding.numbered(lines))
+
+
+_WHICH: Mapping[str, Callable[[Context, Sequence[str]], str]] = {
+    "member": _which_member, "template": _which_template, "order": _which_order, "perk": _which_perk,
+    "plan": _which_plan,
+}  # fmt: skip
 
 
 def _asked(slot: str, key: str) -> Callable[[Context, Draft], Reply | None]:

@@ -137,7 +137,7 @@ def _tell_when_lapsed(ctx: Context, asked: Request, what: str) -> None:
 def undo(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Say what 撤销 would take back, and wait for 确认."""
     number = int(said.slots["number"]) if "number" in said.slots else None
-    undone = undoing.rehearse(counter.desk_of(ctx), number)
+    undone = undoing.rehearse(counter.desk_of(ctx), number, said.slots.get("kind", ""))
     words = ctx.copy.text("echo_undo", number=undone.deed.id, what=_undone_what(ctx, undone), time=undone.deed.at)
     return counter.confirm(ctx, words, {"do": "undo", "number": undone.deed.id})
 

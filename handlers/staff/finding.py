@@ -7,6 +7,7 @@ from handlers.context import Context
 from handlers.copy import yuan
 from handlers.reading import normalise, squeeze
 from handlers.staff.grammar import ANY_COUPON, COUPON_AFTER
+from handlers.staff.reading import in_figures
 from members import coupons, identity, member_code, orders, receipts, tails, tiers
 from members.errors import MemberError
 from members.receipts import Sold
@@ -73,11 +74,11 @@ def templates_named(templates: Mapping[str, CouponRule], name: str) -> list[str]
     rules = issuable(templates)
     if ANY_COUPON.fullmatch(squeeze(name)):
         return list(rules)
-    titles = {code: squeeze(rule.title) for code, rule in rules.items()}
-    for wanted in dict.fromkeys((squeeze(name), COUPON_AFTER.sub("", squeeze(name)))):
+    titles = {code: _comparable(rule.title) for code, rule in rules.items()}
+    for wanted in dict.fromkeys((_comparable(name), COUPON_AFTER.sub("", _comparable(name)))):
         exact = [code for code, title in titles.items() if wanted in (title, squeeze(code)) or normalise(name) == code]
-        partly = [code for code, title in titles.items() if len(wanted) >= PART_CHARS and wanted in title]
-        within = [code for code, title in titles.items() if title in wanted]
+        partly = [code for code, title in titles.items() if len(wanted) >= PART_CHARS and _holds(title, wanted)]
+        within = [code for code, title in titles.items() if _holds(wanted, title)]
         for found in (exact, partly, within):
             if len(found) == 1:
                 return found
@@ -85,6 +86,16 @@ def templates_named(templates: Mapping[str, CouponRule], name: str) -> list[str]
             return partly
     choices = "\n".join(f"· {rule.title}" for rule in rules.values())
     raise MemberError("template_unknown", name=name[:NAME_CHARS], choices=choices)
+
+
+def _comparable(words: str) -> str:
+    return squeeze(in_figures(normalise(words)))
+
+
+def _holds(whole: str, part: str) -> bool:
+    """Tell whether a part stands in a whole without cutting through a number: 5元券 is no part of 25元券."""
+    head, tail = r"(?<!\d)" if part[:1].isdigit() else "", r"(?!\d)" if part[-1:].isdigit() else ""
+    return re.search(f"{head}{re.escape(part)}{tail}", whole) is not None
 
 
 def one_of(names: Sequence[str], typed: str) -> str | None:

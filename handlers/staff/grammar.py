@@ -69,9 +69,14 @@ _TAG = re.compile(r"(?P<off>去掉?|删除?掉?|移除|撕掉?|取消|摘掉?)?(
 _PERK = re.compile(rf"(?:(?P<use>使用|用掉?)\s*(?:{MARK}\s*的?)?)?\s*(?:会员)?权益")
 _PLAN = re.compile(r"开通|续费")
 _ONCE = re.compile(r"\s*[一1]次$")
+_KINDS = {
+    "发券": "issue", "送券": "issue", "补券": "issue", "核销": "redeem", "验券": "redeem", "消费": "sale",
+    "退款": "refund", "充值": "topup", "加积分": "points", "扣积分": "points", "积分": "points", "用权益": "perk",
+    "权益": "perk", "开通": "plan", "续费": "plan",
+}  # fmt: skip
 _UNDO = re.compile(
-    r"^(?:请|帮我)?\s*(?:撤销|撤回|撤消)\s*(?:上一?笔|上个|刚才(?:那?一?笔)?|最后一?笔|这一?笔|操作)?\s*的?"
-    r"(?:发券|核销|消费|退款|充值|积分|用?权益|开通|操作)?\s*(?P<no>.*)$"
+    r"^(?:请|帮我)?\s*(?:撤销|撤回|撤消)\s*(?:上一?[笔次]|上个|刚才?(?:那?一?[笔次])?|最后一?笔|[这那]一?笔|操作)?\s*的?\s*"
+    rf"(?:(?P<kind>{'|'.join(_KINDS)})(?:操作)?|操作)?\s*(?P<no>.*)$"
 )
 _WORDS_MOST, _REASON_MOST = 60, 40
 
@@ -94,7 +99,11 @@ def counter_command(plain: str) -> Command | None:
     found = _privilege(marked, slots) or _money(marked, slots) or _points(marked, slots) or _tag(marked, slots)
     if found is None:
         found = _issue(*((marked, slots) if slots else mistyped_phone_in(plain)))
-    return found or _last(marked, slots) or _lookup(*((marked, slots) if slots else mistyped_phone_in(plain)))
+    if found is not None or slots:
+        return found or _last(marked, slots) or _lookup(marked, slots)
+    marked, slots = bare_tail_in(plain)
+    looked = _lookup(marked, slots) if _LOOKUP.search(marked) else None
+    return _last(marked, slots) or looked or _lookup(*mistyped_phone_in(plain))
 
 
 def _redeem(plain: str) -> Command | None:
@@ -112,11 +121,12 @@ def _undo(plain: str) -> Command | None:
     said = _UNDO.match(plain)
     if said is None:
         return None
+    slots = {"kind": _KINDS[said["kind"]]} if said["kind"] else {}
     if not said["no"]:
-        return Command("staff_undo", {})
+        return Command("staff_undo", slots)
     number = NUMERAL.fullmatch(said["no"])
     found = None if number is None else numeral(number[1])
-    return None if found is None else Command("staff_undo", {"number": str(found)})
+    return None if found is None else Command("staff_undo", {**slots, "number": str(found)})
 
 
 def _issue(marked: str, slots: Mapping[str, str]) -> Command | None:

@@ -22,6 +22,7 @@ _DIGITS = {
 }  # fmt: skip
 _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _BIG = {"万": 10**4, "亿": 10**8}
+_SCALE = "".join(_UNITS)
 _CHINESE = "".join((*_DIGITS, *_UNITS, *_BIG))
 _RUN = rf"[\d{_CHINESE}](?:[\d{_CHINESE}]|[.,点](?=[\d{_CHINESE}]))*"
 _PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
@@ -38,7 +39,8 @@ POINTS = re.compile(rf"(?P<minus>[-−–—‐‑‒―]|负)?\s*\+?\s*(?P<whol
 _SIGN_BEFORE = re.compile(r"(?:(?P<minus>减[去掉少]?|扣[除减掉]?|收回|minus)|(?P<plus>增?加上?|plus|\+))[\s:]*$")
 _SIGN_AFTER = re.compile(r"\s*(?:减|扣|minus|-)\W*$")
 COUNT = re.compile(
-    rf"(?<![\d.{_CHINESE}第])(?P<many>\d{{1,9}}|[{_CHINESE}]{{1,6}})\s*张|(?<=\s)[x×*]\s*(?P<times>\d{{1,9}})\s*$"
+    rf"(?<![\d.{_CHINESE}第])(?P<many>\d{{1,9}}|(?:[{_CHINESE}](?<![{_SCALE}][两俩])){{1,6}})\s*张"
+    rf"|(?<=[\d{_SCALE}])(?P<pair>[两俩])\s*张|(?<=\s)[x×*]\s*(?P<times>\d{{1,9}})\s*$"
 )
 NUMERAL = re.compile(rf"(?:第|编号|序号|no\.?|#)?\s*(\d{{1,9}}|[{_CHINESE}]{{1,3}})\s*[号个位张笔.、)]?")
 _CARD = re.compile(r"(?<!\d)8\d{3}([ -]?)\d{4}\1\d{4}\1\d{4}(?!\d)")
@@ -150,6 +152,16 @@ def money_in(text: str) -> Found | None:
     return Found(said.start(), said.end(), 0 if problem else int(fen), problem)
 
 
+def in_figures(plain: str) -> str:
+    """Return a line with its numbers in figures, and 元 after them for 块: 满一百二减二十 is 满120减20."""
+    return re.sub(r"(?<=\d)(?:块钱?|圆)", "元", re.sub(_RUN, _figures, plain))
+
+
+def _figures(said: re.Match[str]) -> str:
+    found = None if _PLAIN.fullmatch(said[0]) else _decimal(said[0])
+    return said[0] if found is None else f"{found.normalize():f}"
+
+
 def _digit(text: str | None) -> int:
     return 0 if not text else _DIGITS.get(text, 0) if not text.isdecimal() else int(text)
 
@@ -184,11 +196,11 @@ def sign_said(text: str, found: Found) -> tuple[int, str]:
 
 
 def count_in(text: str) -> Found | None:
-    """Return how many copies: 2张, 两张, x2."""
+    """Return how many copies: 2张, 两张, x2; of 二十两张 the 两, for 22 is never said so."""
     said = COUNT.search(text)
     if said is None:
         return None
-    many = numeral(said["many"] or said["times"])
+    many = numeral(said["many"] or said["pair"] or said["times"])
     return None if many is None else Found(said.start(), said.end(), many)
 
 

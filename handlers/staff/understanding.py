@@ -63,6 +63,7 @@ _ROLE = re.compile(rf"(?<!\S)(?:{'|'.join(_ROLES)})(?!\S)")
 _ALL = frozenset(("全部", "全额", "全退", "整单", "全部退", "所有", "都退"))
 _CODE = re.compile(r"[0-9a-z]{4}[\s-]?[0-9a-z]{4}[\s-]?[0-9a-z]{4}|\d{15}|(?:\d{5}\s?){3}")
 MOST_TEXT = 120
+LEAST_NAME = 10
 
 
 def command_in(plain: str) -> Command | None:
@@ -119,12 +120,19 @@ def _invite(role: str, rest: str) -> Command:
 def answer_in(plain: str, asked: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
     """Return the slots a line fills while the bot waits for `asked`, None when it speaks of something else.
 
-    A list that was shown (`data["options"]`) is answered by a number; names and tags may also be typed.
+    A list that was shown (`data["options"]`) is answered by a number, also by one that is not on it, unless that says
+    something else: four digits name a member, two a part of a title. Names and tags may also be typed.
     """
     options = data.get("options") or []
-    number = number_in(plain)
-    if options and number is not None and (1 <= number <= len(options)):
-        return {"choice": str(number)}
+    number = number_in(plain) if options else None
+    if number is None:
+        return _slot_in(plain, asked, data)
+    listed = 1 <= number <= len(options) or (asked == "name" and number < LEAST_NAME)
+    found = None if listed else _slot_in(plain, asked, data)
+    return {"choice": str(number)} if found is None else found
+
+
+def _slot_in(plain: str, asked: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
     if asked == "member":
         return member_said(plain) or None
     if asked == "amount":

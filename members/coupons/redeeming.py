@@ -177,15 +177,19 @@ def unlock(
     raise MemberError("busy")
 
 
-def reverse(connection: Connection, coupon: int | str, *, by: By, now: datetime) -> Reversed:
+def reverse(
+    connection: Connection, coupon: int | str, *, by: By, now: datetime, redeemed_at: datetime | None = None
+) -> Reversed:
     """Undo a redemption: the coupon (id or code) is its member's again, or expired where its time is over.
+
+    With `redeemed_at` only the redemption of that instant: one that came after it is somebody else's.
 
     Its cost leaves the budget; what it may cost again is committed as far as the budget has room, and the member keeps
     the coupon in any case. MemberError('coupon_not_used') for what is not redeemed.
     """
     for _ in range(TRIES):
         copy = by_id(connection, coupon) if isinstance(coupon, int) else find(connection, coupon, now=now)
-        if copy.state != "redeemed":
+        if copy.state != "redeemed" or redeemed_at not in (None, copy.redeemed_at):
             raise MemberError("coupon_not_used", title=copy.title)
         back = "issued" if copy.expires_at > now else "expired"
         bound = _seen(copy) | {"seen_discount": copy.discount, "back": back}

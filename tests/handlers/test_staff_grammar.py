@@ -8,6 +8,7 @@ from handlers.reading import normalise
 from handlers.staff.reading import (
     MOST_FEN,
     count_in,
+    in_figures,
     member_said,
     money_in,
     number_in,
@@ -30,6 +31,10 @@ SAID: list[tuple[str, str, Slots]] = [
     ("發兩張 滿100減20 給 138****8000", "staff_issue", {**M, "name": "满100减20", "count": "2"}),
     ("发券 尾号8000 5元券", "staff_issue", {**T, "name": "5元券"}),
     ("发2张券给13800138000满100减20", "staff_issue", {**P, "name": "满100减20", "count": "2"}),
+    ("发券 尾号8000 满一百减二十 两张", "staff_issue", {**T, "name": "满一百减二十", "count": "2"}),
+    ("发券 尾号8000 满一百减二十两张", "staff_issue", {**T, "name": "满一百减二十", "count": "2"}),
+    ("发券 尾号8000 满100减20俩张", "staff_issue", {**T, "name": "满100减20", "count": "2"}),
+    ("发券 尾号8000 免费例汤 十二张", "staff_issue", {**T, "name": "免费例汤", "count": "12"}),
     ("发券 13800138000 满100减20 三张", "staff_issue", {**P, "name": "满100减20", "count": "3"}),
     ("发券 13800138000 满100减20 x3", "staff_issue", {**P, "name": "满100减20", "count": "3"}),
     ("发券：１３８００１３８０００，满１００减２０", "staff_issue", {**P, "name": "满100减20"}),
@@ -117,12 +122,18 @@ SAID: list[tuple[str, str, Slots]] = [
     ("开通", "staff_plan", {}),
     # 查会员, 上次
     ("查会员 13800138000", "staff_lookup", P),
+    ("查会员 8000", "staff_lookup", T),
+    ("查8000", "staff_lookup", T),
+    ("8000 查会员", "staff_lookup", T),
     ("查 尾号8000", "staff_lookup", T),
     ("尾号8000", "staff_lookup", T),
     ("138****8000的积分", "staff_lookup", M),
     ("13800138000 会员查询", "staff_lookup", P),
     ("查13800138000的优惠券", "staff_lookup", P),
     ("查会员", "staff_lookup", {}),
+    ("上次 8000", "staff_last", T),
+    ("8000上次", "staff_last", T),
+    ("查会员 138 0013 800", "staff_lookup", {"problem": "bad_phone"}),
     ("上次 尾号8000", "staff_last", T),
     ("尾号8000上次点了什么", "staff_last", T),
     ("138****8000 菜单", "staff_last", M),
@@ -138,7 +149,11 @@ SAID: list[tuple[str, str, Slots]] = [
     ("撤销 12", "staff_undo", {"number": "12"}),
     ("撤销第12笔", "staff_undo", {"number": "12"}),
     ("撤销刚才那笔", "staff_undo", {}),
-    ("撤销上一笔核销", "staff_undo", {}),
+    ("撤销上一笔核销", "staff_undo", {"kind": "redeem"}),
+    ("撤销 充值", "staff_undo", {"kind": "topup"}),
+    ("撤销刚才的充值", "staff_undo", {"kind": "topup"}),
+    ("撤销发券", "staff_undo", {"kind": "issue"}),
+    ("撤销 充值 12", "staff_undo", {"kind": "topup", "number": "12"}),
     ("今日", "staff_today", {}),
     ("本店今日", "staff_today", {"of": "store"}),
     ("任务", "staff_tasks", {}),
@@ -176,7 +191,7 @@ NOT_COMMANDS = """怎么充值|充值记录|充值卡在哪买|我要结账|消�
 积分规则|充值有什么优惠|充值100送多少|消费100积多少分|尾号8000是我|把13800138000绑定给我
 给13800138000打电话|批准 3 吗|撤销 12 和 13|今日特价|今日菜单|任务太多|帮助别人|完成 三
 权益|我的权益|怎么用权益|权益怎么用|会员权益有哪些|开通了吗|开通会员多少钱|顾客尾号8000说没开通
-退款 尾号8000 50吗|充值 尾号8000 500行吗|消费 尾号8000 大概100"""
+8000 积分|上次 8000元|查 8000块|退款 尾号8000 50吗|充值 尾号8000 500行吗|消费 尾号8000 大概100"""
 
 
 @pytest.mark.parametrize(("typed", "intent", "slots"), SAID)
@@ -312,7 +327,34 @@ def test_points_asked_for_a_deduction_are_taken_off() -> None:
     assert answer_in("50", "points", {"slots": {"sign": "-"}}) == {"points": "-50"}
 
 
-@pytest.mark.parametrize(("typed", "choice"), [("2", "2"), ("第二个", "2"), ("二", "2"), ("2.", "2"), ("4", None)])
+@pytest.mark.parametrize(
+    ("typed", "choice"), [("2", "2"), ("第二个", "2"), ("二", "2"), ("2.", "2"), ("4", "4"), ("好", None)]
+)
 def test_a_number_chooses_from_a_list(typed: str, choice: str | None) -> None:
     found = answer_in(normalise(typed), "order", {"options": ["a", "b", "c"]})
     assert (None if found is None else found["choice"]) == choice
+
+
+@pytest.mark.parametrize(
+    ("asked", "typed", "slots"),
+    [
+        ("member", "8000", T),
+        ("name", "5", {"choice": "5"}),
+        ("name", "20", {"name": "20"}),
+        ("name", "0", {"choice": "0"}),
+    ],
+)
+def test_a_number_off_the_list_may_say_something_else(asked: str, typed: str, slots: Slots) -> None:
+    assert answer_in(typed, asked, {"options": ["a", "b"]}) == slots
+
+
+@pytest.mark.parametrize(
+    ("typed", "figures"),
+    [
+        ("满一百减二十", "满100减20"), ("满一百二减二十", "满120减20"), ("满两百减俩", "满200减2"), ("五元券", "5元券"),
+        ("5块钱券", "5元券"), ("九点五折", "9.5折"), ("1.5万", "15000"), ("满100减20", "满100减20"),
+        ("免费例汤", "免费例汤"), ("万能券", "万能券"),
+    ],
+)  # fmt: skip
+def test_numbers_in_figures(typed: str, figures: str) -> None:
+    assert in_figures(normalise(typed)) == figures

@@ -248,6 +248,8 @@ class Sales(People):
         self.forgiven[order] = self.forgiven.get(order, 0) + gone
         if policy != "only_pending":
             taken += self.take(move, self.good_lots(who), points - taken - gone)
+        for number, part in move.taken:
+            self.end(number, part)
         if policy == "may_go_negative":
             self.add(move, "owed", taken + gone - points)
             taken = points - gone

@@ -200,6 +200,10 @@ class Value:
                 done[person.number] = done.get(person.number, 0) + points
         return done
 
+    def end(self, lot: int, points: int) -> None:
+        """So much of a lot ran out or was taken back: no unmerge makes up for it."""
+        self.ended[lot] = self.ended.get(lot, 0) + points
+
     def expire(self) -> dict[int, int]:
         """The night's job: what has run out is gone."""
         gone: dict[int, int] = {}
@@ -207,7 +211,7 @@ class Value:
             for lot in person.lots:
                 if lot.matures is None and lot.expires <= self.now and lot.remaining:
                     gone[person.number] = gone.get(person.number, 0) + lot.remaining
-                    self.ended[lot.number] = lot.remaining
+                    self.end(lot.number, lot.remaining)
                     lot.remaining = 0
         return gone
 
@@ -225,6 +229,8 @@ class Value:
             self._take_given(back, lots[number], points)
         for account, amount in move.money.items():
             self.add(back, account, -amount)
+        for number, points in back.taken:
+            self.end(number, points)
         move.undone = True
 
     def _take_given(self, back: Move, lot: Lot, points: int) -> None:
