@@ -43,7 +43,9 @@ _SALE = re.compile(r"消费|买单|收款|收银|结账|结帐|入账|记账|付
 _BALANCE = re.compile(r"(?:用|刷|扣|从)?(?:他的|会员)?(?:余额|储值卡?|会员卡)(?:支付|付款|付|扣款|扣|里扣|买单|结账)?")
 _REFUND = re.compile(r"退款|退钱|退货|退单")
 _ALL = re.compile(r"全部|全额|全退|整单|所有")
-_ORDER_NO = re.compile(r"(?:单号|订单号?|小票号?)\s*:?\s*([0-9a-z][0-9a-z-]{2,63})")
+_ORDER_NO = re.compile(
+    r"(?:单号|订单号?|小票号?)\s*:?\s*([0-9a-z][0-9a-z-]{2,63})|(?<![0-9a-z-])(c\d{6}-[0-9a-f]{6})(?![0-9a-z-])"
+)
 _TOPUP = re.compile(r"充值|充钱|续充|存钱|储值|充|存")
 _POINTS = re.compile(
     rf"(?P<plus>奖励?|增加|加|补|送|赠)|(?P<minus>扣除|扣减|扣掉|扣|减去|减掉|减少|减)|(?P<sign>(?<=积分)\s*[+-]|{MARK}\s*[+-])"
@@ -66,6 +68,7 @@ _LAST_ALONE = re.compile(
     r"(?:查询?|看看?)?\s*(?:会员|顾客|客人)(?:的)?(?:上次|上回|上一单|菜单)|查(?:上次|上一单|菜单)"
 )
 _TAG = re.compile(r"(?P<off>去掉?|删除?掉?|移除|撕掉?|取消|摘掉?)?(?:打上?|贴上?|添?加上?|新增|补)?(?:会员)?标签")
+_OFF = re.compile(r"^(?:删除?|去掉|移除|取消|撕掉)\s+")
 _PERK = re.compile(rf"(?:(?P<use>使用|用掉?)\s*(?:{MARK}\s*的?)?)?\s*(?:会员)?权益")
 _PLAN = re.compile(r"开通|续费")
 _ONCE = re.compile(r"\s*[一1]次$")
@@ -173,7 +176,7 @@ def _options(intent: str, rest: str, found: dict[str, str]) -> str:
         return f"{rest[: said.start()]} {rest[said.end() :]}"
     if intent == "staff_refund":
         if said := _ORDER_NO.search(rest):
-            found["order_no"] = said[1]
+            found["order_no"] = said[1] or said[2]
             rest = f"{rest[: said.start()]} {rest[said.end() :]}"
         if said := _ALL.search(rest):
             found["amount"] = "all"
@@ -271,7 +274,8 @@ def _tag(marked: str, slots: Mapping[str, str]) -> Command | None:
         return None
     rest = _TO.sub(" ", f"{marked[: said.start()]} {marked[said.end() :]}")
     words = re.sub(r"^[\s,:;、。]+|[\s,:;、。]+$", "", re.sub(r"[\s,:;、]+", " ", rest)).strip()
-    off = "off" if said["off"] else "on"
+    off = "off" if said["off"] or _OFF.match(words) else "on"
+    words = _OFF.sub("", words)
     if not words or words in ("给", "的", "请给"):
         return Command("staff_tag", {**slots, "way": off})
     if len(words) > _WORDS_MOST or re.search(r"\d{7}", words) or _QUESTION.search(words) or not slots:

@@ -62,12 +62,22 @@ _ROLES = {
 _ROLE = re.compile(rf"(?<!\S)(?:{'|'.join(_ROLES)})(?!\S)")
 _ALL = frozenset(("全部", "全额", "全退", "整单", "全部退", "所有", "都退"))
 _CODE = re.compile(r"[0-9a-z]{4}[\s-]?[0-9a-z]{4}[\s-]?[0-9a-z]{4}|\d{15}|(?:\d{5}\s?){3}")
+_SLIPS: Mapping[str, str] = {
+    "充值": r"[冲充][直植殖]|冲值|\bchong ?zhi\b", "核销": r"核消|合[销消]|和销|\bhe ?xiao\b",
+    "退款": r"推款|退宽|\btui ?kuan\b", "发券": r"法券|\bfa ?quan\b", "撤销": r"彻[销消]|撒销|\bche ?xiao\b",
+    "消费": r"肖费|消废|\bxiao ?fei\b", "今日": r"\bjin ?ri\b", "查会员": r"\bcha ?hui ?yuan\b",
+    "上次": r"\bshang ?ci\b", "标签": r"\bbiao ?qian\b", "任务": r"\bren ?wu\b", "帮助": r"\bbang ?zhu\b",
+    "加积分": r"加[积机]份|\bjia ?ji ?fen\b", "扣积分": r"扣[积机]份|\bkou ?ji ?fen\b",
+}  # fmt: skip
+_SLIP = {word: re.compile(slip) for word, slip in _SLIPS.items()}
 MOST_TEXT = 120
 LEAST_NAME = 10
 
 
 def command_in(plain: str) -> Command | None:
     """Return the command of a normalised line, None when it is none: staff talk like anybody else too."""
+    for word, slip in _SLIP.items():
+        plain = slip.sub(word, plain, count=1)
     fixed = _FIXED.get(squeeze(plain))
     return fixed or _numbered(plain) or _people(plain) or counter_command(plain)
 

@@ -24,6 +24,15 @@ P, T = {"phone": "13800138000"}, {"tail": "8000"}
 M = {"masked": "138****8000"}
 
 SAID: list[tuple[str, str, Slots]] = [
+    # slips of the pen and pinyin
+    ("冲值 13800138000 100", "staff_topup", {**P, "amount": "10000"}),
+    ("充直 尾号8000 100", "staff_topup", {**T, "amount": "10000"}),
+    ("chongzhi 13800138000 100", "staff_topup", {**P, "amount": "10000"}),
+    ("fa quan 13800138000 5元券", "staff_issue", {**P, "name": "5元券"}),
+    ("撒销", "staff_undo", {}),
+    ("jinri", "staff_today", {}),
+    ("标签 13800138000 删除 爱喝茶", "staff_tag", {**P, "way": "off", "tags": "爱喝茶"}),
+    ("退款 C261122-1794A3 10", "staff_refund", {"order_no": "c261122-1794a3", "amount": "1000"}),
     # 发券
     ("发券 138****8000 满100减20 2张", "staff_issue", {**M, "name": "满100减20", "count": "2"}),
     ("满100减20 2张 发给 138****8000", "staff_issue", {**M, "name": "满100减20", "count": "2"}),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, select, update
 
-from members import daily, deeds, limits, serving, shops, staffing
+from members import coupons, daily, deeds, limits, serving, shops, staffing
 from members.audit import Actor
 from members.errors import MemberError
 from members.serving import Errand, Served
@@ -250,3 +250,17 @@ def test_staff_are_hired_invited_and_bound_once(books: Books) -> None:
     assert bind("o-1") == "staff_bound", "it serves as somebody else"
     with pytest.raises(MemberError), books.database.transaction() as connection:
         staffing.invite(connection, VAULT, books.cashier, hours=1, by=by, now=NOW)
+
+
+def test_only_the_redemption_that_was_the_deed_is_undone(books: Books) -> None:
+    member = books.join("+8613900139001")
+    issued = books.do(
+        lambda connection: coupons.issue(
+            connection, "off", RULES.coupons["off"], member, key="k", by="t", reason="", zone=RULES.shop.zone, now=NOW
+        )
+    )
+    served = books.serve(Errand("redeem", member, {"coupon": issued.id, "code": issued.code}))
+    till = Actor("api:1", "s1", "api:1")
+    books.do(lambda connection: coupons.reverse(connection, issued.id, by=till, now=NOW + MINUTE))
+    books.do(lambda connection: coupons.redeem(connection, issued.code, by=till, store="s1", now=NOW + MINUTE))
+    assert books.undo(served.deed.id, now=NOW + 2 * MINUTE) == "undo_spent"
