@@ -10,14 +10,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from members import audit, identity, shops
+from members import audit, identity, merging_history, shops
 from members.audit import Actor
 from members.coupons import ALPHABET
 from members.errors import MemberError
-from members.tables import Staff, table
+from members.tables import Identity, Staff, table
 from members.vault import Vault
 
-_staff = table(Staff)
+_staff, _identities = table(Staff), table(Identity)
+_EVER_OF = select(_identities.c.member_id).where(
+    _identities.c.kind == "openid", _identities.c.value == bindparam("who")
+)
 WORD_SYMBOLS = 8
 _COLUMNS = (_staff.c.id, _staff.c.name, _staff.c.role, _staff.c.store_id, _staff.c.openid, _staff.c.phone_index)
 _ON_DUTY = select(*_COLUMNS).where(_staff.c.id == bindparam("who"), _staff.c.active).with_for_update(read=True)
@@ -91,9 +94,16 @@ def managers_of(connection: Connection, store: str | None) -> list[Server]:
 
 
 def is_self(connection: Connection, staff: Server, member: int) -> bool:
-    """Tell whether a member is this person of staff, by the openid they type from or by their registered phone."""
-    own = {("openid", staff.openid), ("phone", staff.phone_index)}
-    return any((row.kind, row.value) in own for row in identity.of_member(connection, member))
+    """Tell whether a member is this person of staff: by the registered phone, or by any openid of theirs, ever.
+
+    A tie that ended counts too: who unbinds to serve themselves and binds again is still the same person.
+    """
+    if staff.phone_index and any(
+        (row.kind, row.value) == ("phone", staff.phone_index) for row in identity.of_member(connection, member)
+    ):
+        return True
+    own = connection.execute(_EVER_OF, {"who": staff.openid}).scalars()
+    return not set(own).isdisjoint(merging_history.family(connection, member))
 
 
 def hire(

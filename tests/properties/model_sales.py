@@ -30,6 +30,7 @@ class Grant:
     points: int = 0
     copy: str | None = None
     taken: int = 0
+    settled: bool = False
     day: date | None = None
 
 
@@ -276,8 +277,10 @@ class Sales(People):
         lost = [(sale, grant) for grant in sale.grants if not left or (grant.kind == "purchase" and left < TEA_OVER)]
         lost += [pair for pair in self._totals_missed(sale, who) if pair not in lost]
         for other, grant in lost:
-            if grant.points and not grant.taken:
+            if grant.points and not grant.settled:
+                before = self.forgiven.get(other.name, 0)
                 grant.taken = self.take_back(who, grant.points, other.name, policy)
+                grant.settled = bool(grant.taken) or self.forgiven[other.name] > before
             if grant.copy is not None:
                 self.void(grant.copy, give_back=True)
 

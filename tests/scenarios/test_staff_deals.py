@@ -369,3 +369,13 @@ def test_head_office_serves_without_a_store(local: Shop) -> None:
     with local.service.database.transaction() as connection:
         shops.sync_stores(connection, [StoreRule(id="s9", name="九店")])
     assert "在门店消费" in told(local)
+
+
+def test_self_dealing_after_unbinding(local: Shop) -> None:
+    local.member(OTHER, openid="o-wang")
+    wang = local.talker("o-wang")
+    assert wang.say("充值 13900139000 5") == "不能给自己办理,请让同事处理。"
+    wang.say("解绑")
+    assert "已解绑" in wang.say("确认解绑")
+    assert wang.say("充值 13900139000 5") == "不能给自己办理,请让同事处理。"
+    assert owned(local, 2)["principal"] == 0
