@@ -57,7 +57,8 @@ def transfer(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     _, coupon = _chosen(ctx, said)
     if "off" in said.slots:
         done = books.cancel_transfer(ctx.connection, ctx.vault, ctx.member.id, coupon.code, now=ctx.now)
-        _write(ctx, coupon.id, "withdrawn")
+        if done:
+            _write(ctx, coupon.id, "withdrawn")
         return Reply(ctx.copy.text("transfer_withdrawn" if done else "transfer_none", title=coupon.title))
     word = books.offer_transfer(ctx.connection, ctx.vault, ctx.member.id, coupon.code, now=ctx.now)
     _write(ctx, coupon.id, "offered")

@@ -122,7 +122,7 @@ MEMBER_TEXTS: Mapping[str, str] = MappingProxyType(
         "insufficient": "余额不足,没有做任何变动。",
         "template_empty": "「{title}」已经发完了。",
         "template_unknown": "没有找到「{name}」这种券。现在可以发:\n{choices}",
-        "coupon_limit": "「{title}」每人最多 {most} 张,这位会员已经领满。",
+        "coupon_limit": "「{title}」每人最多 {most} 张,这样就超出了,没有发。",
         "coupon_unknown": "没有这张券,请核对券码。",
         "coupon_mistyped": "券码有一位输错了,请再核对一次。",
         "coupon_used": "「{title}」已在 {at} 用过了。",
