@@ -14,6 +14,7 @@ from members.db import Database
 from members.importing import completejourney_source as source
 from members.importing.report import CleaningReport
 from tests.members.demo_shop import MANY, NEW_YORK, chosen, everything, fresh, run
+from tests.members.till import Till
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +51,17 @@ def truth(shop: tuple[Database, CleaningReport]) -> dict[int, dict[int, dict[str
         basket["off"] += off
         basket["lines"][line["product_id"]] = (line["quantity"], fen)
     return baskets
+
+
+@pytest.fixture
+def database(books_url: str) -> Iterator[Database]:
+    """Books without a row."""
+    found = Database(books_url)
+    yield found
+    found.dispose()
+
+
+@pytest.fixture
+def till(database: Database) -> Till:
+    """A till over them."""
+    return Till(database)

@@ -1,11 +1,9 @@
 """Buyers nobody knew: their orders are kept, found again at binding, and earn as if they had been known at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -20,18 +18,6 @@ from tests.support.acting import become_member
 from tests.support.shop import KEYS, open_shop
 
 STRANGER = Buyer("phone", PHONE)
-
-
-@pytest.fixture
-def database(books_url: str) -> Iterator[Database]:
-    found = Database(books_url)
-    yield found
-    found.dispose()
-
-
-@pytest.fixture
-def till(database: Database) -> Till:
-    return Till(database)
 
 
 def test_an_unknown_buyer_is_remembered_without_their_phone(till: Till) -> None:

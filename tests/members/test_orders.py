@@ -1,6 +1,5 @@
 """Sales: taken once, whatever they move, whoever buys; refused before anything moves."""
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,26 +15,7 @@ from members.errors import MemberError
 from members.orders import Buyer, NewOrder
 from members.products import ProductRow
 from members.tables import Category, Member, Movement, Order, OrderLine, Product, table
-from tests.members.till import APP, DAY, NOW, PHONE, Till, line, rules_with
-
-
-@pytest.fixture
-def database(books_url: str) -> Iterator[Database]:
-    found = Database(books_url)
-    yield found
-    found.dispose()
-
-
-@pytest.fixture
-def till(database: Database) -> Till:
-    return Till(database)
-
-
-def refusal(deed: Callable[[], object]) -> str:
-    """The code a deed is refused with."""
-    with pytest.raises(MemberError) as refused:
-        deed()
-    return refused.value.code
+from tests.members.till import APP, DAY, NOW, PHONE, Till, line, refusal, rules_with
 
 
 def test_a_sale_earns_and_is_written_with_its_lines(till: Till) -> None:

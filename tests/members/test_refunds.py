@@ -1,6 +1,6 @@
 """Money that goes back: never more than was paid, exactly what was earned, and everything else with it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -15,28 +15,9 @@ from members.errors import MemberError
 from members.refunds import NewRefund, RefundLine
 from members.returns import Piece, parts, pieces
 from members.tables import Refund
-from tests.members.till import NOW, Till, line, rules_with
+from tests.members.till import NOW, Till, line, refusal, rules_with
 
 money = st.integers(1, 10**6)
-
-
-@pytest.fixture
-def database(books_url: str) -> Iterator[Database]:
-    found = Database(books_url)
-    yield found
-    found.dispose()
-
-
-@pytest.fixture
-def till(database: Database) -> Till:
-    return Till(database)
-
-
-def refusal(deed: Callable[[], object]) -> str:
-    """The code a deed is refused with."""
-    with pytest.raises(MemberError) as refused:
-        deed()
-    return refused.value.code
 
 
 @given(

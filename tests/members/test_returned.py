@@ -1,13 +1,11 @@
 """What goes back with the money: points, coupons, gifts, the tier, the goods themselves; and coupons on orders."""
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from threading import Barrier
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from members import coupons, lapsing, ledger, orders, points, segments
@@ -18,26 +16,7 @@ from members.segments import SegmentRule
 from members.tables import Coupon, CouponTemplate, table
 from recommend import features
 from recommend.rules import RecommendRules
-from tests.members.till import DAY, NOW, TILL, Till, line, rules_with
-
-
-@pytest.fixture
-def database(books_url: str) -> Iterator[Database]:
-    found = Database(books_url)
-    yield found
-    found.dispose()
-
-
-@pytest.fixture
-def till(database: Database) -> Till:
-    return Till(database)
-
-
-def refusal(deed: Callable[[], object]) -> str:
-    """The code a deed is refused with."""
-    with pytest.raises(MemberError) as refused:
-        deed()
-    return refused.value.code
+from tests.members.till import DAY, NOW, TILL, Till, line, refusal, rules_with
 
 
 def coupon(till: Till, code: str) -> Any:

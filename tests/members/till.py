@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Row, select
 
 from members import adoption, auditing, balance, buyers, coupons, identity, ledger, orders, refunds, replay, shops
 from members.audit import Actor
 from members.db import Database
+from members.errors import MemberError
 from members.orders import Buyer, NewLine, NewOrder, Taken
 from members.refunds import Exchanged, NewRefund, Refunded, RefundLine
 from members.rules import BindingRules, CouponRule, LoyaltyRules, Rules, ShopRules, StaffRules
@@ -48,6 +50,13 @@ def rules_with(**loyalty: Any) -> Rules:
         ShopRules.model_validate(shop), LoyaltyRules.model_validate({**LOYALTY, **loyalty}),
         {code: CouponRule.model_validate(rule) for code, rule in COUPONS.items()}, BindingRules(), StaffRules(),
     )  # fmt: skip
+
+
+def refusal(deed: Callable[[], object]) -> str:
+    """The code a deed is refused with."""
+    with pytest.raises(MemberError) as refused:
+        deed()
+    return refused.value.code
 
 
 def line(sku: str, amount: int, quantity: int = 1, **more: Any) -> NewLine:
