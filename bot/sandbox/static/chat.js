@@ -27,10 +27,11 @@ export function startChat(hooks) {
   store.on("current", () => {
     $("sms-banner").hidden = true;
     redraw(list, context(), follow);
+    list.setAttribute("aria-busy", "true");
   });
   store.on("loaded", ({ openid, same }) => {
     if (openid === store.current && (!same || !list.children.length)) redraw(list, context(), follow);
-    list.setAttribute("aria-busy", "false");
+    if (openid === store.current) list.setAttribute("aria-busy", "false");
   });
   store.on("event", ({ event, inOrder }) => {
     if (event.type !== "message") return;
@@ -49,13 +50,11 @@ export function startChat(hooks) {
 }
 
 function redraw(list, context, follow) {
-  list.setAttribute("aria-busy", "true");
   lastAt = null;
   const rows = store.thread().filter((event) => event.type === "message").flatMap((event) => rowsOf(event, context));
   list.replaceChildren(...rows);
   drawIntro();
   follow.toEnd();
-  list.setAttribute("aria-busy", "false");
 }
 
 function rowsOf(event, context) {

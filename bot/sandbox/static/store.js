@@ -106,6 +106,7 @@ class Store {
       await this.#loadThread(openid);
     } catch (error) {
       toast(error.message, "error");
+      this.#emit("loaded", { openid, same: true });
     }
   }
 
