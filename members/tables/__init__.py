@@ -1,6 +1,7 @@
 """Every table of the books. Money is integer 分, points are integers, instants are UTC-aware."""
 
 from members.tables.base import UtcDateTime, table
+from members.tables.conversation import Arrival, Child, Erasure, ExportLink, Handoff, Invitation, Referral
 from members.tables.counter import ApiKey, ApiRequest, Approval, StaffDeed, StaffTask
 from members.tables.loyalty import GiftGrant, PaidMembership, PerkUse, TierEvent
 from members.tables.messages import Audience, CampaignPlan, Decision, Delivery, Inbox, Outbox
@@ -38,10 +39,12 @@ __all__ = [
     "ApiKey",
     "ApiRequest",
     "Approval",
+    "Arrival",
     "Audience",
     "AuditLog",
     "CampaignPlan",
     "Category",
+    "Child",
     "Consent",
     "ConsentEvent",
     "Conversation",
@@ -53,10 +56,14 @@ __all__ = [
     "Decision",
     "Delivery",
     "Entry",
+    "Erasure",
+    "ExportLink",
     "Follower",
     "GiftGrant",
+    "Handoff",
     "Identity",
     "Inbox",
+    "Invitation",
     "JobRun",
     "LotUse",
     "Member",
@@ -73,6 +80,7 @@ __all__ = [
     "PointLot",
     "Product",
     "RateCount",
+    "Referral",
     "Refund",
     "Setting",
     "Staff",

@@ -22,6 +22,9 @@ class Member(SQLModel, table=True):
     home_store: str | None = Field(default=None, foreign_key="store.id")
     personalised: bool = True
     birthday: date | None = None
+    attention: int | None = Field(
+        default=None, description="pushes in 30 days the member allows; none: the shop's caps"
+    )
     chain_seq: int = big(0)
     chain_hash: bytes = b""
 
@@ -82,6 +85,10 @@ class Follower(SQLModel, table=True):
     action_used: int = 0
     mass_month: str = ""
     mass_used: int = 0
+    paused_until: datetime | None = when(null=True)
+    near_store: str | None = None
+    near_at: datetime | None = when(null=True)
+    script: str = Field(default="", description="hant: writes traditional characters and is answered in them")
 
 
 class Conversation(SQLModel, table=True):

@@ -41,6 +41,7 @@ def opened(browser: Browser, demo: Demo, size: ViewportSize) -> Iterator[Page]:
 def be(page: Page, openid: str) -> None:
     """Choose a person and wait until their history is there: what is counted before it came is counted wrong."""
     page.get_by_test_id(f"person-{openid}").click()
+    expect(page.get_by_test_id(f"person-{openid}")).to_have_attribute("aria-current", "true")
     expect(page.get_by_test_id("messages")).to_have_attribute("aria-busy", "false")
     expect(page.get_by_test_id("acting-as")).not_to_be_empty()
 

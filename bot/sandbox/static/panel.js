@@ -42,7 +42,9 @@ export function showTab(name) {
 
 /** The log page fills the window; leaving it brings the panel back as it was. */
 export function showLogPage(shown) {
-  document.body.dataset.view = shown ? "log" : "chat";
+  const view = shown ? "log" : "chat";
+  if (document.body.dataset.view === view) return;
+  document.body.dataset.view = view;
   if (shown) showTab("log");
   closeDrawers();
 }
