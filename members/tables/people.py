@@ -88,7 +88,10 @@ class Follower(SQLModel, table=True):
     paused_until: datetime | None = when(null=True)
     near_store: str | None = None
     near_at: datetime | None = when(null=True)
-    script: str = Field(default="", description="hant: writes traditional characters and is answered in them")
+    script: str = Field(
+        default="", sa_column_kwargs={"server_default": ""},
+        description="hant: writes traditional characters and is answered in them",
+    )  # fmt: skip
 
 
 class Conversation(SQLModel, table=True):
