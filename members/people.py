@@ -45,6 +45,7 @@ def _touch(window: str) -> Prepared:
         scene="",
         mass_month="",
         mass_used=0,
+        script="",
         **{f"{window}_at": bindparam("moment"), f"{window}_used": 0, f"{other}_at": None, f"{other}_used": 0},
     )
     changed = {f"{window}_at": statement.excluded[f"{window}_at"], f"{window}_used": 0, "followed": True}
@@ -111,7 +112,7 @@ def touch(connection: Connection, openids: Iterable[str], window: str, now: date
 
 def follow(connection: Connection, openid: str, now: datetime) -> None:
     """Note a follower who has not done anything yet: no window is open."""
-    row = {"openid": openid, "followed": True, "followed_at": now, "scene": "", "mass_month": ""}
+    row = {"openid": openid, "followed": True, "followed_at": now, "scene": "", "mass_month": "", "script": ""}
     connection.execute(_FOLLOW, row | {"message_used": 0, "action_used": 0, "mass_used": 0})
 
 
