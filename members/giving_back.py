@@ -39,7 +39,11 @@ _GIVE = (
     .where(orders.c.id == bindparam("which"), orders.c.refunded + bindparam("back") <= orders.c.total)
     .values(
         refunded=orders.c.refunded + bindparam("back"),
-        state=case((orders.c.refunded + bindparam("back") == orders.c.total, "refunded"), else_="part_refunded"),
+        state=case(
+            (orders.c.refunded + bindparam("back") == orders.c.total, "refunded"),
+            (orders.c.refunded + bindparam("back") > 0, "part_refunded"),
+            else_=orders.c.state,
+        ),
     )
 )
 _CLOSE = (

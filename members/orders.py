@@ -121,7 +121,7 @@ def take(
     number = _insert(connection, vault, order, member, day, digest, by)
     if number is None:
         return _again(connection, order, digest)
-    return _Taking(connection, vault, rules, sales.spread(order), number, member, by, now).make(day, brand, imported)
+    return _Taking(connection, vault, rules, order, number, member, by, now).make(day, brand, imported)
 
 
 def _brand(connection: Connection, store: str | None) -> str:
@@ -175,11 +175,14 @@ class _Taking:
 
     def make(self, day: date, brand: str, imported: bool) -> Taken:
         """Write the lines and move what the sale moves."""
-        order, goods = self.order, self._lines()
-        used = redeeming.redeem(
-            self.connection, self.vault, order, self.number, self.member, goods, zone=self.rules.shop.zone, by=self.by,
+        goods = products.of_lines(self.connection, self.order.lines)
+        using = redeeming.legal(
+            self.connection, self.vault, sales.spread(self.order), self.member, goods, zone=self.rules.shop.zone,
             now=self.now,
         )  # fmt: skip
+        self.order = order = sales.spread(self.order, () if using is None else using.lines)
+        self._lines(goods)
+        used = redeeming.redeem(self.connection, order, self.number, using, by=self.by, now=self.now)
         principal, gift = self._pay()
         sale = Sale(
             self.number, order.total, principal + gift, _earning(order, goods), order.store or "", brand, order.at, day,
@@ -197,8 +200,7 @@ class _Taking:
         self._tell_audit(taken)
         return taken
 
-    def _lines(self) -> Mapping[str, Article]:
-        goods = products.of_lines(self.connection, self.order.lines)
+    def _lines(self, goods: Mapping[str, Article]) -> None:
         rows = [
             {
                 "new_order_id": self.number, "new_line_no": place, "new_product_id": goods[line.sku].id,
@@ -208,7 +210,6 @@ class _Taking:
         ]  # fmt: skip
         if rows:
             _INSERT_LINE.many(self.connection, rows)
-        return goods
 
     def _pay(self) -> tuple[int, int]:
         """Take from the balance what it is to pay; return the parts of principal and gift."""

@@ -31,21 +31,44 @@ class Used:
     multiplier: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Legal:
+    """The coupons an order names, by template, and what they may take off it."""
+
+    named: Sequence[Copy]
+    best: Best
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """Return what all of them take off each line, in 分."""
+        return [sum(parts) for parts in zip(*(one.lines for one in self.best.applied), strict=True)]
+
+
+def legal(
+    connection: Connection, vault: Vault, order: NewOrder, member: Held | None, goods: Mapping[str, Article], *,
+    zone: ZoneInfo, now: datetime,
+) -> Legal | None:  # fmt: skip
+    """Return what the coupons of an order may do together, None when it names none; MemberError when one may not."""
+    if not order.coupons:
+        return None
+    named = _named(connection, vault, order, member, now)
+    best = _best(connection, order, named, _basket(order, goods, zone))
+    if best.total and not order.discount:
+        raise MemberError("order_discount_missing")
+    return Legal(named, best)
+
+
 def redeem(
-    connection: Connection, vault: Vault, order: NewOrder, number: int, member: Held | None,
-    goods: Mapping[str, Article], *, zone: ZoneInfo, by: Actor, now: datetime,
-) -> Used:  # fmt: skip
-    """Redeem the coupons an order names, or none of them: MemberError says which rule refuses.
+    connection: Connection, order: NewOrder, number: int, using: Legal | None, *, by: Actor, now: datetime
+) -> Used:
+    """Redeem the coupons of an order, or none of them.
 
     Where the till gives less than the coupons would take off, they share what it gives. A till that tells of a sale a
     few minutes late is believed that the coupon was good then.
     """
-    if not order.coupons:
+    if using is None:
         return Used()
-    named = _named(connection, vault, order, member, now)
-    best = _legal(connection, order, named, _basket(order, goods, zone))
-    if best.total and not order.discount:
-        raise MemberError("order_discount_missing")
+    named, best = using.named, using.best
     parts = shares(min(best.total, order.discount), [one.discount for one in best.applied])
     taken_off = dict(zip((one.id for one in best.applied), parts, strict=True))
     then = min(now, max(order.at, now - LATE))
@@ -70,7 +93,7 @@ def _named(connection: Connection, vault: Vault, order: NewOrder, member: Held |
     return sorted(found.values(), key=lambda copy: (copy.template, copy.id))
 
 
-def _legal(connection: Connection, order: NewOrder, named: Sequence[Copy], basket: Basket) -> Best:
+def _best(connection: Connection, order: NewOrder, named: Sequence[Copy], basket: Basket) -> Best:
     held = [coupons.held(connection, copy) for copy in named]
     best = discounts.best(basket, held)
     for copy in named:

@@ -152,11 +152,14 @@ def _share(mine: Sequence[Line], many: int) -> int:
 
 
 def amount_of(wanted: NewRefund, returned: Sequence[Piece], total: int, refunded: int) -> int:
-    """Return the 分 that go back; MemberError('refund_sum') when the lines say another amount, ('refund_too_much')."""
+    """Return the 分 that go back: none for what was free; MemberError('refund_sum') when the lines say another amount.
+
+    MemberError('refund_too_much') when so much is not left, or nothing comes back at all.
+    """
     left, together = total - refunded, sum(piece.amount for piece in returned)
     if wanted.lines and wanted.amount not in (None, together):
         raise MemberError("refund_sum")
     amount = together if wanted.lines else left if wanted.amount is None else wanted.amount
-    if amount > left or (amount == 0 and total):
+    if amount > left or (amount == 0 and total and not any(piece.pieces for piece in returned)):
         raise MemberError("refund_too_much", left=left)
     return amount

@@ -111,18 +111,22 @@ def _check_sum(order: NewOrder) -> None:
         raise MemberError("order_sum")
 
 
-def spread(order: NewOrder) -> NewOrder:
-    """Return the order with what no line names of its discount on its lines, by their amounts: they come to the total.
+def spread(order: NewOrder, first: Sequence[int] = ()) -> NewOrder:
+    """Return the order with what no line names of its discount on its lines: they come to the total.
 
-    Where the lines came to the total already, the discount is only named.
+    It falls where `first` (分 a line: what the coupons take there) says, what is more of it by the lines' amounts: what
+    was free brings nothing back when it is returned. Where the lines came to the total already, it is only named.
     """
     over, unnamed = sum(line.amount for line in order.lines) - order.total, unnamed_discount(order)
     if not order.lines or not unnamed:
         return order
-    parts = shares(unnamed, [line.amount for line in order.lines])
+    amounts = [line.amount for line in order.lines]
+    least = [min(part, amount) for part, amount in zip(first or [0] * len(amounts), amounts, strict=True)]
+    parts = shares(min(unnamed, sum(least)), least)
+    more = shares(unnamed - sum(parts), [amount - part for amount, part in zip(amounts, parts, strict=True)])
     return replace(order, lines=[
-        replace(line, amount=line.amount - (part if over else 0), discount=line.discount + part)
-        for line, part in zip(order.lines, parts, strict=True)
+        replace(line, amount=line.amount - (part + rest if over else 0), discount=line.discount + part + rest)
+        for line, part, rest in zip(order.lines, parts, more, strict=True)
     ])  # fmt: skip
 
 

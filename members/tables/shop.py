@@ -129,5 +129,5 @@ class Refund(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("order_id", "refund_no", name="ux_refund_no"),
-        CheckConstraint("amount > 0 AND amount = cash_back + principal_back + gift_back", name="ck_refund_amount"),
+        CheckConstraint("amount >= 0 AND amount = cash_back + principal_back + gift_back", name="ck_refund_amount"),
     )

@@ -44,6 +44,32 @@ def test_earn_refund_keep(database: Database) -> None:
         till.sound()
 
 
+def test_what_was_free_brings_no_money_back(till: Till) -> None:
+    """A till that gives one discount in all: it falls where the coupon took it, and the rest by what lines cost."""
+    member = till.member()
+    code = till.issue(member, "bread")
+    bought = [line("bread", 800), line("milk", 6000), line("tea", 4000)]
+    taken = till.sell(member, 9900, bought, discount=900, coupons=[code])
+    free = till.refund(taken.order_no, None, [RefundLine("bread", 1)])
+    assert (free.amount, free.cash_back, free.points_due, free.left) == (0, 0, 0, 9900)
+    assert refusal(lambda: till.refund(taken.order_no, None, [RefundLine("bread", 1)])) == "refund_line"
+    assert till.refund(taken.order_no, None, [RefundLine("tea", 1)]).amount == 3960
+    assert refusal(lambda: till.refund(taken.order_no, None, [RefundLine("milk", 0)])) == "refund_too_much"
+    whole = till.refund(taken.order_no, no="last")
+    assert (whole.amount, whole.coupons_back) == (5940, [("免费面包", "issued")])
+    till.sound()
+
+
+def test_a_smaller_discount_than_the_coupon_falls_on_its_lines(till: Till) -> None:
+    """What a till gives less than the coupon would, no other line pays for."""
+    member = till.member()
+    taken = till.sell(
+        member, 6300, [line("bread", 800), line("tea", 6000)], discount=500, coupons=[till.issue(member, "bread")]
+    )
+    assert till.refund(taken.order_no, None, [RefundLine("bread", 1)]).amount == 300
+    till.sound()
+
+
 def test_refund_after_expiry(till: Till) -> None:
     """Known failure of the field: what has run out was lost already, and other points do not pay for it."""
     member = till.member()

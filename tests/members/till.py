@@ -39,6 +39,7 @@ COUPONS: Mapping[str, Any] = {
     "cash": {"title": "5元券", "off": 5, "stack": "cash"},
     "double": {"title": "双倍积分", "multiplier": 2, "stack": "points"},
     "milk": {"title": "牛奶九折", "percent": 10, "cap": 15, "scope": {"category": "牛奶"}},
+    "bread": {"title": "免费面包", "free": {"products": ["bread"]}, "stack": "bread"},
     "soup": {"title": "例汤", "gift": "例汤", "stack": "gift"},
 }
 

@@ -152,6 +152,7 @@ def upgrade() -> None:
     with op.batch_alter_table("referral", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_referral_inviter_id"), ["inviter_id"], unique=False)
 
+    _refunds(">=")
     with op.batch_alter_table("follower", schema=None) as batch_op:
         batch_op.add_column(sa.Column("paused_until", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("near_store", sa.String(), nullable=True))
@@ -160,6 +161,14 @@ def upgrade() -> None:
 
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.add_column(sa.Column("attention", sa.Integer(), nullable=True))
+
+
+def _refunds(least: str) -> None:
+    """What was free comes back for nothing."""
+    same = "amount = cash_back + principal_back + gift_back"
+    with op.batch_alter_table("refund") as batch:
+        batch.drop_constraint("ck_refund_amount", type_="check")
+        batch.create_check_constraint("ck_refund_amount", f"amount {least} 0 AND {same}")
 
 
 def downgrade() -> None:
