@@ -118,7 +118,7 @@ def run_demo(
     serving.serve_one(service, host, port, ready=ready)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # 「-5」 is something one may say
 def say(
     text: str,
     openid: Annotated[str, typer.Option("--as", help="以哪个 openid 说话")],

@@ -1,5 +1,6 @@
 """Points, balance and coupons of the member who asks: read-only."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,8 @@ def points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     parts = [ctx.copy.text("points", points=f"{owned:,}")]
     if expiring is not None:
         parts.append(ctx.copy.text("points_expiry", amount=f"{expiring[1]:,}", date=last_day(ctx, expiring[0])))
-    parts += [*_waiting(ctx), *_rewards(ctx, owned)]
+    balances = ledger.balances(ctx.connection, ctx.member.id)
+    parts += [*_waiting(ctx, balances), *_rewards(ctx, owned, -balances["owed"])]
     rate = loyalty.earn.per_100_yuan
     if rate and loyalty.earn.back is not None:
         parts.append(ctx.copy.text("points_rule_back", back=yuan(rate)))
@@ -34,9 +36,9 @@ def points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     return Reply("\n".join(parts))
 
 
-def _waiting(ctx: Context) -> list[str]:
+def _waiting(ctx: Context, owned: Mapping[str, int]) -> list[str]:
     """Say what is still to mature and what is owed, where there is any."""
-    owned, said = ledger.balances(ctx.connection, ctx.member.id), []
+    said: list[str] = []
     if owned["pending"]:
         first = points_books.next_maturing(ctx.connection, ctx.member.id) or ctx.now
         said.append(ctx.copy.text("points_pending", amount=f"{owned['pending']:,}", date=ctx.copy.day(first)))
@@ -45,13 +47,13 @@ def _waiting(ctx: Context) -> list[str]:
     return said
 
 
-def _rewards(ctx: Context, owned: int) -> list[str]:
-    """Say which rewards the points reach, and how far the next one still is."""
+def _rewards(ctx: Context, owned: int, debt: int) -> list[str]:
+    """Say which rewards the points reach, and how far the next one still is: a debt is repaid first."""
     said: list[str] = []
     for reward in sorted(ctx.rules.loyalty.reward, key=lambda one: one.points):
         title = ctx.rules.coupons[reward.coupon].title
         if owned < reward.points:
-            return [*said, ctx.copy.text("points_gap", gap=f"{reward.points - owned:,}", reward=title)]
+            return [*said, ctx.copy.text("points_gap", gap=f"{reward.points + debt - owned:,}", reward=title)]
         said.append(ctx.copy.text("points_reward_ready", reward=title, cost=f"{reward.points:,}"))
     return said
 

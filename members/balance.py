@@ -38,7 +38,7 @@ class TopUp:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What a payment took of the principal and of the gift balance."""
+    """What a payment, or a paying out, took of the principal and of the gift balance."""
 
     movement: int
     principal: int
@@ -122,22 +122,29 @@ def give_back(
     return _book(connection, member, "refund", legs, key, by, reason, now, "balance.give_back", order)[0]
 
 
-def cash_out(connection: Connection, member: int, amount: int, *, key: str, by: Actor, now: datetime) -> int:
-    """Pay principal out in cash, once per key; return the movement, or MemberError('insufficient').
+def cash_out(
+    connection: Connection, member: int, amount: int | None, *, key: str, by: Actor, now: datetime
+) -> Paid:  # fmt: skip
+    """Pay principal out in cash, once per key, all of it with None; MemberError('insufficient', 'balance_empty').
 
     Of the gift balance goes the share that the amount is of the principal, rounded down: all with the last 分.
     """
-    check_amount(amount)
+    if amount is not None:
+        check_amount(amount)
     lock(connection, member)
     known = ledger.find(connection, key)
-    if known is not None:
-        return known
-    owned = ledger.balances(connection, member)
-    if amount > owned["principal"]:
-        raise MemberError("insufficient", account="principal")
-    gift = owned["gift"] * amount // owned["principal"]
-    legs = [Leg("principal", -amount, member), Leg("cash", amount), Leg("gift", -gift, member), Leg("issuer", gift)]
-    return _book(connection, member, "refund", legs, key, by, "余额退款", now, "balance.refund")[0]
+    if known is None:
+        owned = ledger.balances(connection, member)
+        if not owned["principal"]:
+            raise MemberError("balance_empty")
+        amount = owned["principal"] if amount is None else amount
+        if amount > owned["principal"]:
+            raise MemberError("insufficient", account="principal")
+        gift = owned["gift"] * amount // owned["principal"]
+        legs = [Leg("principal", -amount, member), Leg("cash", amount), Leg("gift", -gift, member), Leg("issuer", gift)]
+        known, _ = _book(connection, member, "refund", legs, key, by, "储值退款", now, "balance.refund")
+    moved = _moved(connection, known)
+    return Paid(known, -moved["principal"], -moved["gift"])
 
 
 def _book(

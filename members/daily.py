@@ -12,7 +12,7 @@ from members.notices import Say, tell_openid
 from members.rules import Rules
 
 DAY = timedelta(days=1)
-ORDER = ("issue", "redeem", "sale", "refund", "topup", "plan", "points", "perk")
+ORDER = ("issue", "redeem", "sale", "refund", "topup", "cash_out", "plan", "points", "perk")
 
 
 def person(say: Say, mine: Iterable[Sum]) -> str:

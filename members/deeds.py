@@ -87,7 +87,7 @@ class Wanted:
     count: int = 1
 
 
-# a plan that is sold takes money like a top-up does, and counts with it
+# a plan that is sold takes money like a top-up does, stored value paid out gives it like a refund: they count together
 # kind → (limit of a shift, its counter, unit: 1 of the rule in what is counted, the text that refuses)
 _SHIFT = {
     "issue": ("coupons_per_shift", "coupons", 1, "staff_limit"),
@@ -95,6 +95,7 @@ _SHIFT = {
     "topup": ("topup_per_shift", "topup", FEN, "staff_limit_topup"),
     "plan": ("topup_per_shift", "topup", FEN, "staff_limit_plan"),
     "refund": ("refund_per_shift", "refund", FEN, "staff_limit_refund"),
+    "cash_out": ("refund_per_shift", "refund", FEN, "staff_limit_refund"),
 }
 _STORE = {
     "issue": ("coupons_per_day", "coupons", 1, "store_limit"),
@@ -102,15 +103,17 @@ _STORE = {
     "topup": ("topup_per_day", "topup", FEN, "store_limit_topup"),
     "plan": ("topup_per_day", "topup", FEN, "store_limit_plan"),
     "refund": ("refund_per_day", "refund", FEN, "store_limit_refund"),
+    "cash_out": ("refund_per_day", "refund", FEN, "store_limit_refund"),
 }
 _SINGLE = {
     "points": ("adjust_points", 1, "staff_most_points"), "sale": ("sale", FEN, "staff_most_sale"),
     "topup": ("topup", FEN, "staff_most_topup"), "plan": ("topup", FEN, "staff_most_plan"),
-    "refund": ("refund", FEN, "staff_most_refund"),
+    "refund": ("refund", FEN, "staff_most_refund"), "cash_out": ("refund", FEN, "staff_most_refund"),
 }  # fmt: skip
 _FOUR_EYES = {
     "points": ("four_eyes_over", 1), "topup": ("four_eyes_over_yuan", FEN), "refund": ("four_eyes_over_yuan", FEN),
     "issue": ("four_eyes_over_coupons", 1), "plan": ("four_eyes_over_yuan", FEN),
+    "cash_out": ("four_eyes_over_yuan", FEN),
 }  # fmt: skip
 
 

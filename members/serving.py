@@ -19,7 +19,7 @@ from members.rules import Rules
 from members.staffing import Server
 from members.vault import Vault
 
-KINDS = ("issue", "redeem", "sale", "refund", "topup", "points", "perk", "plan")
+KINDS = ("issue", "redeem", "sale", "refund", "topup", "cash_out", "points", "perk", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +180,13 @@ def _topup(desk: Desk, errand: Errand, key: str) -> _Done:
     return _Done(member, done, {"movement": done.movement}, amount)
 
 
+def _cash_out(desk: Desk, errand: Errand, key: str) -> _Done:
+    member, wanted = _member(errand), errand.params.get("amount")
+    amount = None if wanted is None else int(wanted)
+    done = balance.cash_out(desk.connection, member, amount, key=key, by=desk.by, now=desk.now)
+    return _Done(member, done, {"movement": done.movement}, done.principal)
+
+
 def _points(desk: Desk, errand: Errand, key: str) -> _Done:
     member, delta = _member(errand), int(errand.params["points"])
     reason = str(errand.params.get("reason", ""))
@@ -214,5 +221,5 @@ def _member(errand: Errand) -> int:
 
 _DO: Mapping[str, Callable[[Desk, Errand, str], _Done]] = {
     "issue": _issue, "redeem": _redeem, "sale": _sale, "refund": _refund, "topup": _topup, "points": _points,
-    "perk": _perk, "plan": _plan,
+    "perk": _perk, "plan": _plan, "cash_out": _cash_out,
 }  # fmt: skip

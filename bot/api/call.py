@@ -36,6 +36,7 @@ class Answer:
     status: int = 200
 
 
+REDEEMS = "coupons:redeem"
 Effect = Callable[[Connection], Answer]
 Look = Callable[[Connection], BaseModel]
 
@@ -60,6 +61,11 @@ class Call:
     def by(self) -> Actor:
         """Return who acts."""
         return self.caller.actor
+
+    @property
+    def redeems(self) -> bool:
+        """Tell whether this key may see codes that are worth something."""
+        return REDEEMS in self.caller.scopes
 
     def store(self, connection: Connection, asked: str | None) -> str | None:
         """Return the store a request is about; MemberError('store_unknown') for none of ours, or none of this key's."""

@@ -12,7 +12,7 @@ from bot.api.asked import LockIn, QuoteIn, RedeemIn, ReverseIn, UnlockIn
 from bot.api.call import Answer, Call, Here
 from bot.api.describing import operation
 from bot.api.fields import CouponCode
-from bot.api.people import named, shows_codes
+from bot.api.people import named
 from bot.api.problems import words
 from bot.api.reading import copy_seen, order_of, priced, usable
 from handlers.copy import yuan
@@ -128,5 +128,5 @@ def _refused(call: Call, copy: Copy, code: str, gap: int) -> RefusedCoupon:
 
 
 def _shown(call: Call, copy: Copy) -> dict[str, Any]:
-    code = coupons.spell(copy.code) if shows_codes(call) else None
+    code = coupons.spell(copy.code) if call.redeems else None
     return {"title": copy.title, "template": copy.template, "code": code}

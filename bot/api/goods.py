@@ -46,4 +46,4 @@ def _event(call: Call, connection: Connection, body: EventIn) -> Answer:
     given = gifts.on_present(connection, rules, member, by=call.by, now=call.now, store=store)
     audit.write(connection, call.by, "member.present", member, {"gifts": len(given)}, now=call.now)
     telling.given(call, connection, given)
-    return Answer(EventTaken(type=body.type, gifts=gifts_out(given)), 202)
+    return Answer(EventTaken(type=body.type, gifts=gifts_out(call, given)), 202)

@@ -70,7 +70,7 @@ def _take(call: Call, connection: Connection, body: OrderIn) -> Answer:
         now=call.now,
     )  # fmt: skip
     telling.taken(call, connection, wanted, taken)
-    return Answer(_taken(wanted.store, taken), 201 if taken.created else 200)
+    return Answer(_taken(call, wanted.store, taken), 201 if taken.created else 200)
 
 
 def _refund(call: Call, connection: Connection, no: str, body: RefundIn) -> Answer:
@@ -91,7 +91,7 @@ def _exchange(call: Call, connection: Connection, no: str, body: ExchangeIn) -> 
     )  # fmt: skip
     telling.refunded(call, connection, done.refunded)
     telling.taken(call, connection, bought, done.taken)
-    back, sold = _refunded(returned.refund_no, done.refunded), _taken(bought.store, done.taken)
+    back, sold = _refunded(returned.refund_no, done.refunded), _taken(call, bought.store, done.taken)
     created = done.refunded.created or done.taken.created
     return Answer(ExchangeMade(returned=back, bought=sold, to_pay=done.to_pay), 201 if created else 200)
 
@@ -113,23 +113,24 @@ def _new_refund(call: Call, connection: Connection, no: str, body: RefundIn) -> 
     return NewRefund(store or "", no, body.refund_no, body.amount, lines, body.at or call.now, body.reason)
 
 
-def _taken(store: str | None, taken: Taken) -> OrderTaken:
-    tier = taken.tier
+def _taken(call: Call, store: str | None, taken: Taken) -> OrderTaken:
+    tier, own = taken.tier, [gift for gift in taken.gifts if gift.member == taken.member]
     return OrderTaken(
         order_no=taken.order_no, store=store, created=taken.created, member=taken.member,
         unknown_buyer=taken.unknown_buyer, points=taken.points, pending=taken.pending,
-        paid_principal=taken.principal, paid_gift=taken.gift, gifts=gifts_out(taken.gifts),
+        paid_principal=taken.principal, paid_gift=taken.gift, gifts=gifts_out(call, own),
         coupons=[UsedCoupon(title=used.title, discount=used.discount) for used in taken.coupons],
         tier=None if tier is None else TierOut(before=tier.before, after=tier.after, reason=tier.reason),
     )  # fmt: skip
 
 
-def gifts_out(gifts: Sequence[GiftDone]) -> list[GiftOut]:
-    """Return gifts as tills read them."""
+def gifts_out(call: Call, gifts: Sequence[GiftDone]) -> list[GiftOut]:
+    """Return gifts as tills read them: a coupon's code only where the key may redeem it."""
+    codes = call.redeems
     return [
         GiftOut(
             title=gift.title, points=gift.points, coupon_title=gift.coupon_title or None,
-            coupon_code=gift.coupon_code or None, expires_at=gift.expires_at,
+            coupon_code=(codes and gift.coupon_code) or None, expires_at=gift.expires_at,
         )
         for gift in gifts
     ]  # fmt: skip

@@ -30,7 +30,6 @@ from members.sales import Buyer
 from members.vault import mask_phone
 
 PEOPLE = "members"
-REDEEMS = "coupons:redeem"
 
 
 def add_routes(router: APIRouter) -> None:
@@ -140,14 +139,9 @@ def member_seen(call: Call, connection: Connection, member: int, store: str | No
     )  # fmt: skip
 
 
-def shows_codes(call: Call) -> bool:
-    """Tell whether the key may redeem: to others codes are of no use."""
-    return REDEEMS in call.caller.scopes
-
-
 def _coupons(call: Call, connection: Connection, member: int, store: str | None) -> Iterator[CouponOut]:
     for copy in usable(call, connection, member, store):
-        code = coupons.spell(copy.code) if shows_codes(call) else None
+        code = coupons.spell(copy.code) if call.redeems else None
         yield CouponOut(
             title=copy.title, template=copy.template, expires_at=copy.expires_at, how=copy.rule.how, code=code
         )

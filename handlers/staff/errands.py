@@ -39,6 +39,8 @@ def _errand(ctx: Context, draft: Draft) -> Errand:
         params = {"order": int(slots["order"]), "amount": amount, "refund_no": _new_number(ctx, "R")}
     elif kind == "topup":
         params = {"amount": _amount(slots)}
+    elif kind == "cash_out":
+        params = {"amount": None if slots["amount"] == "all" else _amount(slots)}
     elif kind == "perk":
         params = {"perk": slots["perk"]}
     elif kind == "plan":
@@ -93,6 +95,8 @@ def tell_member(ctx: Context, served: Served) -> None:
     say, tier = ctx.copy.text, getattr(served.result, "tier", None)
     others = [gift for gift in getattr(served.result, "gifts", ()) if gift.member != served.member]
     gifts.tell(ctx.connection, say, others, app=ctx.app, rules=ctx.rules, now=ctx.now, except_openid=ctx.openid)
+    for member, points, title in getattr(served.result, "friends_taken", ()):
+        notices.tell(ctx, member, "notice_friend_refund", {"gift": gifts.lost(say, points, title)})
     if tier is not None:
         tiers.tell_change(ctx.connection, say, app=ctx.app, change=tier, now=ctx.now, except_openid=ctx.openid)
 
@@ -171,6 +175,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], Finish]] = {
     "staff_sale": (("member", "amount"), echo),
     "staff_refund": (("buyer", "order", "amount"), echo),
     "staff_topup": (("member", "amount"), echo),
+    "staff_cash_out": (("member", "amount"), echo),
     "staff_points": (("member", "points"), echo),
     "staff_perk": (("perks_on", "member", "perk"), echo),
     "staff_plan": (("plans_on", "member", "plan"), echo),

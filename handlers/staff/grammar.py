@@ -42,11 +42,15 @@ _FILLER = re.compile(
 _SALE = re.compile(r"消费|买单|收款|收银|结账|结帐|入账|记账|付款|(?=(?:余额|储值卡?)(?:支付|付|扣))")
 _BALANCE = re.compile(r"(?:用|刷|扣|从)?(?:他的|会员)?(?:余额|储值卡?|会员卡)(?:支付|付款|付|扣款|扣|里扣|买单|结账)?")
 _REFUND = re.compile(r"退款|退钱|退货|退单")
-_ALL = re.compile(r"全部|全额|全退|整单|所有")
+_ALL = re.compile(r"全部|全额|全退|整单|所有|全都")
 _ORDER_NO = re.compile(
     r"(?:单号|订单号?|小票号?)\s*:?\s*([0-9a-z][0-9a-z-]{2,63})|(?<![0-9a-z-])(c\d{6}-[0-9a-f]{6})(?![0-9a-z-])"
 )
+_CASH_OUT = re.compile(
+    r"退(?:储值卡?|余额|本金|卡里?的?钱|充值)(?:款|的钱)?|(?:储值卡?|余额|充值|本金)(?:里?的?钱)?(?:退款|退现|退钱|提现|退)|提现"
+)
 _TOPUP = re.compile(r"充值|充钱|续充|存钱|储值|充|存")
+_MONEY = (("staff_cash_out", _CASH_OUT), ("staff_refund", _REFUND), ("staff_sale", _SALE), ("staff_topup", _TOPUP))
 _POINTS = re.compile(
     rf"(?P<plus>奖励?|增加|加|补|送|赠)|(?P<minus>扣除|扣减|扣掉|扣|减去|减掉|减少|减)|(?P<sign>(?<=积分)\s*[+-]|{MARK}\s*[+-])"
 )
@@ -74,7 +78,8 @@ _PLAN = re.compile(r"开通|续费")
 _ONCE = re.compile(r"\s*[一1]次$")
 _KINDS = {
     "发券": "issue", "送券": "issue", "补券": "issue", "核销": "redeem", "验券": "redeem", "消费": "sale",
-    "退款": "refund", "充值": "topup", "加积分": "points", "扣积分": "points", "积分": "points", "用权益": "perk",
+    "退款": "refund", "退储值": "cash_out", "充值": "topup",
+    "加积分": "points", "扣积分": "points", "积分": "points", "用权益": "perk",
     "权益": "perk", "开通": "plan", "续费": "plan",
 }  # fmt: skip
 _UNDO = re.compile(
@@ -157,7 +162,7 @@ def _edged(text: str) -> str:
 
 def _money(marked: str, slots: Mapping[str, str]) -> Command | None:
     """Read 消费, 退款 and 充值: a verb, a member, an amount, and fillers."""
-    for intent, verb in (("staff_refund", _REFUND), ("staff_sale", _SALE), ("staff_topup", _TOPUP)):
+    for intent, verb in _MONEY:
         said = verb.search(marked)
         if said is None:
             continue
@@ -174,13 +179,12 @@ def _options(intent: str, rest: str, found: dict[str, str]) -> str:
     if intent == "staff_sale" and (said := _BALANCE.search(rest)):
         found["pay"] = "balance"
         return f"{rest[: said.start()]} {rest[said.end() :]}"
-    if intent == "staff_refund":
-        if said := _ORDER_NO.search(rest):
-            found["order_no"] = said[1] or said[2]
-            rest = f"{rest[: said.start()]} {rest[said.end() :]}"
-        if said := _ALL.search(rest):
-            found["amount"] = "all"
-            rest = f"{rest[: said.start()]} {rest[said.end() :]}"
+    if intent == "staff_refund" and (said := _ORDER_NO.search(rest)):
+        found["order_no"] = said[1] or said[2]
+        rest = f"{rest[: said.start()]} {rest[said.end() :]}"
+    if intent in ("staff_refund", "staff_cash_out") and (said := _ALL.search(rest)):
+        found["amount"] = "all"
+        rest = f"{rest[: said.start()]} {rest[said.end() :]}"
     return rest
 
 
@@ -226,7 +230,7 @@ def _points(marked: str, slots: Mapping[str, str]) -> Command | None:
         elif sign not in ("", "-" if minus else "+"):
             found["problem"] = "points_both"
         elif amount.value < 0:
-            found["problem"] = "amount_negative"
+            found["problem"] = "points_negative"
         else:
             found["points"] = str(-amount.value if minus else amount.value)
     found |= {"sign": "-" if minus else "+"}

@@ -1,6 +1,7 @@
 """What staff may see: a member, masked; what they bought last; the day; segments by head-count."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from handlers import orders as receipts
@@ -103,10 +104,9 @@ def today(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     mine = {one.kind: one for one in deeds.sums(ctx.connection, day.since, day.until) if one.staff == ctx.staff.id}
     issued, redeemed = (mine[kind].count if kind in mine else 0 for kind in ("issue", "redeem"))
     parts = [ctx.copy.text("staff_today", issued=issued, redeemed=redeemed)]
-    rest = daily.person(ctx.copy.text, [one for kind, one in mine.items() if kind not in ("issue", "redeem")])
-    undone = sum(mine[kind].undone for kind in ("issue", "redeem") if kind in mine)
+    told = [replace(one, times=0) if kind in ("issue", "redeem") else one for kind, one in mine.items()]
+    rest = daily.person(ctx.copy.text, told)
     parts += [rest] if rest else []
-    parts += [ctx.copy.text("sum_undone", times=undone)] if undone and not rest else []
     return Reply("\n".join([*parts, *_undoable(ctx)]))
 
 

@@ -11,6 +11,8 @@ from members import coupons, gifts, receipts, shops
 from members.deeds import Deed
 from members.serving import Errand, Served
 
+FINAL = ("refund", "cash_out")  # the money has been handed out
+
 
 def store(ctx: Context, which: str | None) -> str:
     """Return the name of a store, or that it was one of ours."""
@@ -60,7 +62,7 @@ def done(ctx: Context, served: Served) -> str:
         key = "done_points_up" if served.deed.amount > 0 else "done_points_down"
     lines = [ctx.copy.text(key, **facts), *_extras(ctx, served)]
     minutes = ctx.rules.staff.undo_minutes
-    if minutes and kind != "refund":
+    if minutes and kind not in FINAL:
         lines.append(ctx.copy.text("staff_can_undo", number=served.deed.id, minutes=minutes))
     return "\n".join(lines)
 
@@ -148,6 +150,11 @@ def _topped_up(ctx: Context, served: Served, result: Any) -> Mapping[str, object
     return {"amount": yuan(result.principal), "gift": gift}
 
 
+def _paid_out(ctx: Context, served: Served, result: Any) -> Mapping[str, object]:
+    gift = ctx.copy.text("cash_out_gift", gift=yuan(result.gift)) if result.gift else ""
+    return {"amount": yuan(result.principal), "gift": gift}
+
+
 def _perk_used(ctx: Context, served: Served, result: Any) -> Mapping[str, object]:
     return {"perk": result.name, "left": "" if result.left is None else ctx.copy.text("perk_rest", left=result.left)}
 
@@ -162,7 +169,7 @@ def _adjusted(ctx: Context, served: Served, result: Any) -> Mapping[str, object]
 
 _KINDS: Mapping[str, Callable[[Context, Served, Any], Mapping[str, object]]] = {
     "issue": _issued, "redeem": _redeemed, "sale": _sold, "refund": _refunded, "topup": _topped_up,
-    "points": _adjusted, "perk": _perk_used, "plan": _plan_sold,
+    "points": _adjusted, "perk": _perk_used, "plan": _plan_sold, "cash_out": _paid_out,
 }  # fmt: skip
 
 
@@ -171,7 +178,8 @@ def _extras(ctx: Context, served: Served) -> list[str]:
     result: Any = served.result
     lines = []
     if served.deed.kind == "sale":
-        lines += [ctx.copy.text("deal_gift", title=gift.title, gift=_gift(ctx, gift)) for gift in result.gifts]
+        own = [gift for gift in result.gifts if gift.member == result.member]
+        lines += [ctx.copy.text("deal_gift", title=gift.title, gift=_gift(ctx, gift)) for gift in own]
     if served.deed.kind == "refund":
         lines += [
             ctx.copy.text("back_coupon", title=title) for title, state in result.coupons_back if state == "issued"

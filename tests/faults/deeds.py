@@ -148,7 +148,7 @@ def pay(connection: Connection, world: World, member: int) -> balance.Paid:
 
 def cash_out(connection: Connection, world: World, member: int) -> int:
     """Principal paid out."""
-    return balance.cash_out(connection, member, 100_00, key="deed", by=TILL, now=START)
+    return balance.cash_out(connection, member, 100_00, key="deed", by=TILL, now=START).movement
 
 
 def give(connection: Connection, world: World, member: int) -> int:

@@ -106,7 +106,7 @@ class ValueRules(PeopleRules):
         fen = portion(self.model.people[who].money["principal"], which)
 
         def deed(connection: Connection) -> int:
-            return balance.cash_out(connection, self.ids[who], fen, key=key, by=TILL, now=now)
+            return balance.cash_out(connection, self.ids[who], fen, key=key, by=TILL, now=now).movement
 
         self.moved(key, self.act(deed, lambda model: model.cash_out(key, who, fen), fate))
 

@@ -135,6 +135,37 @@ def test_a_top_up_brings_its_gift_and_pays(served: Shop) -> None:
     assert "余额不足" in wang.say("消费 尾号8000 500 余额支付")
 
 
+def test_stored_value_is_paid_out_with_its_part_of_the_gift(served: Shop) -> None:
+    wang = served.talker("o-wang")
+    deal(served, "o-wang", "充值 尾号8000 300")
+    assert wang.say("退储值 尾号8000 100").startswith(
+        "退 138****8000 储值 ¥100.00,请付现金或原路退,随之收回赠送 ¥10.00。"
+    )
+    said = wang.say("确认")
+    assert said == "已退 138****8000 储值 ¥100.00,随之收回赠送 ¥10.00。", "handed out money cannot be undone"
+    assert owned(served) == {"points": 0, "principal": 20_000, "gift": 2_000}
+    assert told(served).startswith("您在徐汇店退了储值 ¥100.00,随之收回赠送 ¥10.00。")
+    assert "退款不能撤销" in wang.say("撤销")
+    assert "余额不足" in wang.say("余额退款 尾号8000 201")
+    assert "您一次最多退 200 元" not in wang.say("尾号8000 提现 全部")
+    assert "退 138****8000 储值 ¥200.00" in wang.say("储值退款 尾号8000 全部")
+    wang.say("确认")
+    assert owned(served) == {"points": 0, "principal": 0, "gift": 0}
+    assert wang.say("退储值 尾号8000 全部") == "这位会员没有可退的储值。"
+    assert "退储值 2 笔 ¥300.00" in wang.say("今日")
+    deal(served, "o-wang", "充值 尾号8000 300")
+    assert "退款已达上限" in wang.say("退储值 尾号8000 1"), "it counts with refunds"
+
+
+def test_the_day_counts_every_deed_that_was_undone(served: Shop) -> None:
+    wang = served.talker("o-wang")
+    for words in ("充值 尾号8000 100", "发券 尾号8000 免费例汤"):
+        deal(served, "o-wang", words)
+        wang.say("撤销")
+        wang.say("确认")
+    assert "撤销 2 笔" in wang.say("今日")
+
+
 def test_points_up_and_down_with_a_reason(served: Shop) -> None:
     wang = served.talker("o-wang")
     assert wang.say("给尾号8000加100积分 上周漏积").startswith("给 138****8000 加 100 积分(上周漏积)。")
