@@ -1,0 +1,274 @@
+"""The purchase matrix: who bought what on which day, as compact sorted columns; nothing peeks past a cut.
+
+A row is what one member kept of one item on one day; `day` is a day number, or a basket's index where only order is
+known. Returns are lines with a negative quantity: they take back the latest earlier pieces, at cuts after them only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Codes = NDArray[np.int32]
+Amounts = NDArray[np.int64]
+Labels = NDArray[Any]
+ORDER_ONLY_SHARE = 0.98
+
+
+class BadPurchases(ValueError):
+    """The purchases can't be learnt from: empty, NaN, unsorted, or columns that don't fit together."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseLog:
+    """Rows rising by (member, day, item), one each; `member` and `item` are positions in `members` and `items`.
+
+    Quantities are pieces, negative on returned lines; amounts are integer 分, 0 where unknown.
+    """
+
+    member: Codes
+    day: Codes
+    item: Codes
+    quantity: Codes
+    amount: Amounts
+    members: Labels
+    items: Labels
+
+    def __post_init__(self) -> None:
+        """Raise BadPurchases for ragged, out-of-range or unsorted columns; an empty log is allowed."""
+        columns = (self.member, self.day, self.item, self.quantity, self.amount)
+        if len({len(column) for column in columns}) != 1:
+            raise BadPurchases("columns of different lengths")
+        if not len(self.member):
+            return
+        if self.member.min() < 0 or self.member.max() >= len(self.members):
+            raise BadPurchases("a member code outside the labels")
+        if self.item.min() < 0 or self.item.max() >= len(self.items):
+            raise BadPurchases("an item code outside the labels")
+        if not _rising(self.member, self.day, self.item):
+            raise BadPurchases("rows not sorted by member, day and item, or repeated")
+
+    def __len__(self) -> int:
+        return len(self.member)
+
+    def _only(self, rows: NDArray[Any]) -> "PurchaseLog":
+        names = ("member", "day", "item", "quantity", "amount")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def before(self, cut: int) -> "PurchaseLog":
+        """Return what was known when day `cut` began: earlier rows, net of the returns made by then."""
+        return net_of_returns(self._only(self.day < cut))
+
+    def since(self, day: int) -> "PurchaseLog":
+        """Return the rows of that day and later, net of returns among them."""
+        return net_of_returns(self._only(self.day >= day))
+
+    def of(self, members: ArrayLike) -> "PurchaseLog":
+        """Return the rows of these members (labels); codes keep their meaning."""
+        return self._only(np.isin(self.members, np.asarray(members))[self.member])
+
+    def common(self, baskets: int) -> "PurchaseLog":
+        """Return the rows of items seen in at least so many baskets (member-days); codes are made anew."""
+        seen = np.bincount(self.item, minlength=len(self.items))
+        return self._only((seen >= baskets)[self.item]).compact()
+
+    def compact(self) -> "PurchaseLog":
+        """Return the same rows with labels that no row uses left out."""
+        members, member = np.unique(self.member, return_inverse=True)
+        items, item = np.unique(self.item, return_inverse=True)
+        return replace(
+            self, member=member.astype(np.int32), item=item.astype(np.int32),
+            members=self.members[members], items=self.items[items],
+        )  # fmt: skip
+
+    def at_level(self, parents: ArrayLike) -> "PurchaseLog":
+        """Return the log one level up: `parents` gives each item's type or category, '' or None for none.
+
+        Rows without a parent are left out; rows of one parent on one day become one.
+        """
+        labels = np.asarray(parents, dtype=object)
+        if len(labels) != len(self.items):
+            raise BadPurchases("one parent is needed for each item")
+        kept = np.array([label is not None and label == label and label != "" for label in labels], dtype=np.bool_)
+        names, codes = np.unique(labels[kept].astype(str), return_inverse=True)
+        parent = np.full(len(labels), -1, dtype=np.int32)
+        parent[kept] = codes
+        return self.lifted(parent, names)
+
+    def lifted(self, parent: Codes, names: Labels) -> "PurchaseLog":
+        """Return the log by each item's parent (position in `names`, −1 for none), as `at_level` does."""
+        rows = self._only((parent >= 0)[self.item])
+        return _summed(rows.member, rows.day, parent[rows.item], rows.quantity, rows.amount, self.members, names)
+
+    def extended(self, more: "PurchaseLog") -> "PurchaseLog":
+        """Return this log with another day's or week's added; new members and items get codes."""
+        members, items = np.union1d(self.members, more.members), np.union1d(self.items, more.items)
+        parts = [
+            (np.searchsorted(members, log.members)[log.member], log.day, np.searchsorted(items, log.items)[log.item],
+             log.quantity, log.amount)
+            for log in (self, more)
+        ]  # fmt: skip
+        columns = [np.concatenate(pair) for pair in zip(*parts, strict=True)]
+        member, day, item, quantity, amount = columns
+        return _summed(member, day, item, quantity, amount, members, items)
+
+
+def from_arrays(
+    member: ArrayLike, day: ArrayLike, item: ArrayLike, quantity: ArrayLike | None = None,
+    amount: ArrayLike | None = None, *, gift: ArrayLike | None = None,
+) -> PurchaseLog:  # fmt: skip
+    """Return the log of these lines in any order; lines of one member, day and item become one, gifts are left out.
+
+    `day` holds whole numbers or numpy dates; BadPurchases for NaN, NaT, fractions of days, ragged or no lines.
+    """
+    columns = [np.asarray(member), _days(np.asarray(day)), np.asarray(item)]
+    count = len(columns[0])
+    columns += [_whole("quantity", quantity, count, 1), _whole("amount", amount, count, 0)]
+    if len({len(column) for column in columns}) != 1:
+        raise BadPurchases("columns of different lengths")
+    if not count:
+        raise BadPurchases("no purchases")
+    for name, column in (("member", columns[0]), ("item", columns[2])):
+        _refuse_missing(name, column)
+    bought = np.ones(count, dtype=np.bool_) if gift is None else ~np.asarray(gift, dtype=np.bool_)
+    members, member_code = np.unique(columns[0][bought], return_inverse=True)
+    items, item_code = np.unique(columns[2][bought], return_inverse=True)
+    rest = [column[bought] for column in columns]
+    return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items)
+
+
+def from_frame(frame: Any, names: Mapping[str, str] | None = None) -> PurchaseLog:
+    """Return the log of a DataFrame with columns member, day, item and perhaps quantity, amount, gift.
+
+    `names` maps these to the frame's own column names; BadPurchases when one of the first three is missing.
+    """
+    own = {name: (names or {}).get(name, name) for name in ("member", "day", "item", "quantity", "amount", "gift")}
+    missing = [own[name] for name in ("member", "day", "item") if own[name] not in frame.columns]
+    if missing:
+        raise BadPurchases(f"columns missing: {', '.join(missing)}")
+    given = {name: frame[column].to_numpy() for name, column in own.items() if column in frame.columns}
+    return from_arrays(**given)
+
+
+def from_parquet(path: Path, names: Mapping[str, str] | None = None) -> PurchaseLog:
+    """Return the log of a Parquet file (needs the extra with pyarrow), columns as in `from_frame`."""
+    import pyarrow.parquet as pq
+
+    own = {name: (names or {}).get(name, name) for name in ("member", "day", "item", "quantity", "amount", "gift")}
+    file = pq.ParquetFile(path)
+    missing = [own[name] for name in ("member", "day", "item") if own[name] not in file.schema_arrow.names]
+    if missing:
+        raise BadPurchases(f"columns missing: {', '.join(missing)}")
+    wanted = {name: column for name, column in own.items() if column in file.schema_arrow.names}
+    table = file.read(columns=list(wanted.values()))
+    return from_arrays(**{name: np.asarray(table[column].to_pylist()) for name, column in wanted.items()})
+
+
+def net_of_returns(log: PurchaseLog) -> PurchaseLog:
+    """Return the log without returned pieces: each return takes back the latest earlier pieces of member and item."""
+    back = np.flatnonzero(log.quantity < 0)
+    if not len(back):
+        return log if not (log.quantity == 0).any() else log._only(log.quantity > 0)
+    quantity, amount = log.quantity.copy(), log.amount.copy()
+    pair = log.member.astype(np.int64) * max(1, len(log.items)) + log.item
+    order = np.argsort(pair, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    for row in back.tolist():
+        _take_back(row, order, place, pair, quantity, amount)
+    kept = quantity > 0
+    return replace(log, quantity=quantity, amount=amount)._only(kept)
+
+
+def _take_back(
+    row: int, order: NDArray[Any], place: NDArray[Any], pair: NDArray[Any], quantity: Codes, amount: Amounts
+) -> None:
+    owed, at = -int(quantity[row]), int(place[row]) - 1
+    while owed > 0 and at >= 0 and pair[order[at]] == pair[row]:
+        earlier = order[at]
+        taken = min(owed, max(0, int(quantity[earlier])))
+        if taken:
+            amount[earlier] -= amount[earlier] * taken // quantity[earlier]
+            quantity[earlier] -= taken
+        owed, at = owed - taken, at - 1
+
+
+def is_order_only(log: PurchaseLog) -> bool:
+    """Whether days are only basket indices: nearly all steps from a member's basket to the next are exactly 1."""
+    first = _firsts(log.member, log.day)
+    member, day = log.member[first], log.day[first]
+    same = member[1:] == member[:-1]
+    steps = (day[1:] - day[:-1])[same]
+    return len(steps) > 0 and float(np.mean(steps == 1)) >= ORDER_ONLY_SHARE
+
+
+def aligned(log: PurchaseLog) -> PurchaseLog:
+    """Return an order-only log counted from its end: every member's last basket is day −1, the one before −2."""
+    first = _firsts(log.member, log.day)
+    basket = np.cumsum(first) - 1
+    total = np.bincount(log.member[first], minlength=len(log.members))
+    end = np.cumsum(total)[log.member]
+    return replace(log, day=(basket - end).astype(np.int32))
+
+
+def _firsts(member: Codes, day: Codes) -> NDArray[np.bool_]:
+    first = np.ones(len(member), dtype=np.bool_)
+    first[1:] = (member[1:] != member[:-1]) | (day[1:] != day[:-1])
+    return first
+
+
+def _rising(*keys: NDArray[Any]) -> bool:
+    below = np.zeros(max(0, len(keys[0]) - 1), dtype=np.bool_)
+    tied = ~below
+    for key in keys:
+        below |= tied & (key[:-1] < key[1:])
+        tied &= key[:-1] == key[1:]
+    return bool(below.all())
+
+
+def _summed(
+    member: NDArray[Any], day: NDArray[Any], item: NDArray[Any], quantity: NDArray[Any], amount: NDArray[Any],
+    members: Labels, items: Labels,
+) -> PurchaseLog:  # fmt: skip
+    order = np.lexsort((item, day, member))
+    member, day, item = member[order], day[order], item[order]
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = (member[1:] != member[:-1]) | (day[1:] != day[:-1]) | (item[1:] != item[:-1])
+    at = np.flatnonzero(first)
+    pieces = np.add.reduceat(quantity[order].astype(np.int64), at) if len(at) else quantity[:0]
+    paid = np.add.reduceat(amount[order].astype(np.int64), at) if len(at) else amount[:0]
+    return PurchaseLog(
+        member=member[at].astype(np.int32), day=day[at].astype(np.int32), item=item[at].astype(np.int32),
+        quantity=np.clip(pieces, -(2**31), 2**31 - 1).astype(np.int32), amount=paid.astype(np.int64),
+        members=members, items=items,
+    )  # fmt: skip
+
+
+def _days(day: NDArray[Any]) -> NDArray[Any]:
+    _refuse_missing("day", day)
+    if np.issubdtype(day.dtype, np.datetime64):
+        return day.astype("datetime64[D]").astype(np.int64)
+    return _whole("day", day, len(day), 0)
+
+
+def _whole(name: str, values: ArrayLike | None, count: int, default: int) -> NDArray[Any]:
+    if values is None:
+        return np.full(count, default, dtype=np.int64)
+    column = np.asarray(values)
+    _refuse_missing(name, column)
+    if not np.issubdtype(column.dtype, np.number):
+        raise BadPurchases(f"{name} is not a number")
+    if np.issubdtype(column.dtype, np.floating) and (column != np.floor(column)).any():
+        raise BadPurchases(f"{name} must be whole numbers")
+    return column.astype(np.int64)
+
+
+def _refuse_missing(name: str, column: NDArray[Any]) -> None:
+    if column.ndim != 1:
+        raise BadPurchases(f"{name} must be one column")
+    missing = column == None if column.dtype == object else np.zeros(len(column), np.bool_)  # noqa: E711
+    if np.any(missing) or np.any(column != column):
+        raise BadPurchases(f"{name} has missing values (NaN)")

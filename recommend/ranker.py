@@ -1,0 +1,185 @@
+"""The ranker: probability that a candidate is in the member's next basket, from two boosted forests.
+
+One forest counts every purchase alike, the other counts a basket as one whatever its size (weight 1/size): the first
+serves NDCG, the second recall. Their mean log odds, perhaps joined by a simple score, are calibrated by isotonic
+regression. scikit-learn is imported only when a model is fitted or asked.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.forest import Forest, binned, edges, planted
+from recommend.matrix import BadPurchases
+from recommend.ranking_features import Floats, ranks
+
+TREES = 100
+LEAVES = 15
+RATE = 0.08
+ROWS = 160_000
+LEAST_POSITIVES = 50
+FLOOR = 1e-3
+TIES = 1e-3
+TOP = 10
+OWN_COLUMNS = (
+    "history_0.33", "history_0.1", "basket_half_8", "basket_half_20", "basket_half_50", "day_half_30", "day_half_90",
+    "day_half_180", "light",
+)  # fmt: skip
+OWN_PARTS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
+PARTS = (0.0, 0.25, 0.5, 1.0, 2.0, np.inf)
+
+
+class TooLittle(BadPurchases):
+    """There are too few purchases to learn a ranking from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forests:
+    """Two fitted forests over the same columns."""
+
+    plain: Forest
+    by_basket: Forest
+
+    def log_odds(self, rows: Floats) -> Floats:
+        """Return the mean log odds per row, for ranking."""
+        return (self.plain.log_odds(rows) + self.by_basket.log_odds(rows)) / np.float32(2)
+
+
+def fit_forests(
+    rows: Floats, bought: NDArray[np.bool_], size: Floats, seed: int, most: int = ROWS
+) -> Forests:  # fmt: skip
+    """Fit on candidate rows (whether it was bought, and the size of that next basket); TooLittle when hopeless.
+
+    Above `most` rows negatives are drawn and weighted up. Raises BadPurchases for infinite features or ragged columns.
+    """
+    if not len(rows) == len(bought) == len(size):
+        raise BadPurchases("columns of different lengths")
+    if np.isinf(rows).any() or not np.isfinite(size).all() or (size <= 0).any():
+        raise BadPurchases("a feature is infinite or a basket has no size")
+    if bought.sum() < LEAST_POSITIVES or bought.all():
+        raise TooLittle("too few purchases to learn from")
+    chosen, weight = _drawn(bought, seed, most)
+    rows, bought, size = rows[chosen], bought[chosen], size[chosen]
+    limits = edges(rows)
+    bins = binned(rows, limits)
+    plain = _fitted(bins, bought, weight, seed)
+    by_basket = _fitted(bins, bought, weight / size, seed + 1)
+    return Forests(planted(plain, limits), planted(by_basket, limits))
+
+
+def _drawn(bought: NDArray[np.bool_], seed: int, most: int) -> tuple[NDArray[np.int64], Floats]:
+    positive, negative = np.flatnonzero(bought), np.flatnonzero(~bought)
+    rng = np.random.default_rng(seed)
+    if len(positive) > most // 3:
+        positive = np.sort(rng.choice(positive, most // 3, replace=False))
+    room = max(most - len(positive), len(positive))
+    scale_positive = bought.sum() / len(positive)
+    scale_negative = max(1.0, len(negative) / room)
+    if scale_negative > 1:
+        negative = np.sort(rng.choice(negative, room, replace=False))
+    chosen = np.concatenate([positive, negative])
+    weight = np.repeat([scale_positive, scale_negative], [len(positive), len(negative)]).astype(np.float32)
+    order = np.argsort(chosen)
+    return chosen[order], weight[order]
+
+
+def _fitted(bins: Floats, bought: NDArray[np.bool_], weight: Floats, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(
+        max_iter=TREES, learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=max(20, len(bins) // 2000),
+        l2_regularization=5.0, max_features=0.5, early_stopping=False, random_state=seed,
+    )  # fmt: skip
+    with one_thread():
+        model.fit(bins, bought, sample_weight=weight / weight.mean())
+    return model
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep OpenMP to one thread: on a shared machine spinning at its barriers costs ten times what a second saves."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+def joined(odds: Floats, simple: Floats, part: float) -> Floats:
+    """Return log odds + part · log(simple score); an infinite part is the simple score alone."""
+    if np.isinf(part):
+        return np.asarray(np.log(simple + FLOOR), dtype=np.float32)
+    return np.asarray(odds + part * np.log(simple + FLOOR), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A rising map from score to probability, linear between its points."""
+
+    score: NDArray[np.float64]
+    probability: NDArray[np.float64]
+
+    def __call__(self, score: Floats) -> Floats:
+        return np.interp(score, self.score, self.probability).astype(np.float32)
+
+
+def calibrated(score: Floats, bought: NDArray[np.bool_]) -> Calibration:
+    """Return the isotonic calibration of scores by what happened; TooLittle without rows, BadPurchases for NaN."""
+    if not len(score):
+        raise TooLittle("nothing to calibrate on")
+    if not np.isfinite(score).all():
+        raise BadPurchases("a score is NaN or infinite")
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score.astype(np.float64), bought)
+    return Calibration(np.asarray(model.X_thresholds_, np.float64), np.asarray(model.y_thresholds_, np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A score without learning: `own` of the member's decayed share, the rest of alike members'; ties by popularity."""
+
+    column: str
+    own: float
+
+    def __call__(self, columns: Mapping[str, Floats]) -> Floats:
+        score = self.own * columns[self.column] + (1 - self.own) * columns["alike"] + TIES * columns["popular"]
+        return np.asarray(score, dtype=np.float32)
+
+
+SIMPLE_DEFAULT = Simple("history_0.33", 0.9)
+
+
+def gain(member: NDArray[Any], score: Floats, bought: NDArray[np.bool_], size: Floats) -> tuple[float, float]:
+    """Return mean Recall@10 and NDCG@10 over the members of candidate pairs; what is no candidate counts as missed."""
+    place = ranks(member, score).astype(np.int64)
+    hit = bought & (place < TOP)
+    first = np.flatnonzero(np.concatenate([[True], member[1:] != member[:-1]]))
+    discount = 1 / np.log2(np.arange(TOP) + 2)
+    best = np.cumsum(discount)[np.minimum(size, TOP).astype(np.int64) - 1]
+    recall = np.sum(hit / size)
+    ndcg = np.sum(np.where(hit, discount[np.minimum(place, TOP - 1)], 0) / best)
+    return float(recall / len(first)), float(ndcg / len(first))
+
+
+def best_simple(
+    member: NDArray[Any], columns: Mapping[str, Floats], bought: NDArray[np.bool_], size: Floats
+) -> Simple:  # fmt: skip
+    """Return the simple score that ranked what came next best (product of both measures); ties go to the first."""
+    tried = [SIMPLE_DEFAULT, *(Simple(column, own) for column in OWN_COLUMNS for own in OWN_PARTS)]
+    return max(tried, key=lambda simple: _worth(gain(member, simple(columns), bought, size)))
+
+
+def best_part(
+    member: NDArray[Any], odds: Floats, simple: Floats, bought: NDArray[np.bool_], size: Floats
+) -> float:  # fmt: skip
+    """Return how much of log(simple) joins the odds best: infinity when the forests don't help."""
+    worth = {part: _worth(gain(member, joined(odds, simple, part), bought, size)) for part in PARTS}
+    return max(PARTS, key=lambda part: worth[part])
+
+
+def _worth(measures: tuple[float, float]) -> float:
+    return measures[0] * measures[1]

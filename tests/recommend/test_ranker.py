@@ -1,0 +1,101 @@
+"""The ranker's measures by hand, its forests against scikit-learn's own answer, and what it refuses."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from recommend import forest, ranker
+from recommend.matrix import BadPurchases
+
+MEMBER = np.repeat([0, 1], [3, 3])
+BOUGHT = np.array([False, True, False, True, False, True])
+SIZE = np.repeat(np.float32([2, 3]), 3)
+
+
+def drawn(rows: int = 900, missing: float = 0.2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(rows, 5)).astype(np.float32)
+    values[:, 1] = np.round(values[:, 1])
+    bought = values[:, 0] + values[:, 1] * values[:, 2] > 0.8
+    values[rng.random(values.shape) < missing] = np.nan
+    values[:, 4] = np.nan
+    return values, bought, rng.integers(1, 9, rows).astype(np.float32)
+
+
+def test_recall_and_ndcg_by_hand() -> None:
+    score = np.float32([3, 2, 1, 1, 3, 2])
+    second, third = 1 / np.log2(3), 1 / np.log2(4)
+    recall, ndcg = ranker.gain(MEMBER, score, BOUGHT, SIZE)
+    assert recall == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert ndcg == pytest.approx((second / (1 + second) + (second + third) / (1 + second + third)) / 2)
+
+
+def test_only_the_first_ten_count() -> None:
+    member, bought = np.zeros(11, np.int64), np.arange(11) == 10
+    assert ranker.gain(member, -np.arange(11, dtype=np.float32), bought, np.ones(11, np.float32)) == (0, 0)
+
+
+def test_a_simple_score_blends_own_and_alike_and_breaks_ties_by_popularity() -> None:
+    columns = {"light": np.float32([0.5, 0]), "alike": np.float32([0, 1]), "popular": np.float32([0.2, 0.4])}
+    assert ranker.Simple("light", 0.7)(columns).tolist() == pytest.approx([0.3502, 0.3004])
+
+
+def test_an_infinite_part_is_the_simple_score_alone() -> None:
+    odds, simple = np.float32([5, -5]), np.float32([0.1, 0.9])
+    assert ranker.joined(odds, simple, np.inf).argmax() == 1
+    assert ranker.joined(odds, simple, 0.0).tolist() == [5, -5]
+    assert ranker.joined(odds, simple, 2.0)[0] == pytest.approx(5 + 2 * np.log(0.101))
+
+
+def test_the_forests_stay_away_where_they_do_harm() -> None:
+    right = BOUGHT.astype(np.float32)
+    assert ranker.best_part(MEMBER, 20 * (0.5 - right), right, BOUGHT, SIZE) == np.inf
+    assert ranker.best_part(MEMBER, 20 * (right - 0.5), 1 - right, BOUGHT, SIZE) == 0
+
+
+def test_a_planted_forest_answers_as_scikit_learn_does() -> None:
+    rows, bought, _ = drawn()
+    limits = forest.edges(rows)
+    bins = forest.binned(rows, limits)
+    model = HistGradientBoostingClassifier(max_iter=9, max_leaf_nodes=15, early_stopping=False).fit(bins, bought)
+    fresh = np.vstack([drawn(300, 0.5)[0], rows])
+    expected = model.decision_function(forest.binned(fresh, limits))
+    assert forest.planted(model, limits).log_odds(fresh) == pytest.approx(expected, abs=1e-5)
+
+
+def test_bins_by_hand() -> None:
+    rows = np.float32([[1, np.nan], [2, np.nan], [2, np.nan], [5, np.nan], [np.nan, np.nan]])
+    limits = forest.edges(rows)
+    assert [limit.tolist() for limit in limits] == [[1, 2], []]
+    assert forest.binned(rows, limits)[:4].tolist() == [[0, 0], [1, 0], [1, 0], [2, 0]]
+    many = forest.edges(np.arange(10_000, dtype=np.float32)[:, None])
+    assert len(many[0]) == forest.BINS - 1
+
+
+def test_forests_learn_what_was_bought_and_are_the_same_with_the_same_seed() -> None:
+    rows, bought, size = drawn(missing=0.05)
+    one, two = (ranker.fit_forests(rows, bought, size, seed=3, most=600) for _ in range(2))
+    odds = one.log_odds(rows)
+    assert odds[bought].mean() > odds[~bought].mean() + 1
+    assert (odds == two.log_odds(rows)).all()
+
+
+def test_a_calibration_rises_and_meets_what_happened() -> None:
+    score = np.repeat(np.float32([0, 1, 2]), 100)
+    bought = np.concatenate([np.arange(100) < 10, np.arange(100) < 5, np.arange(100) < 50])
+    chance = ranker.calibrated(score, bought)(np.float32([0, 1, 2, 9]))
+    assert chance.tolist() == pytest.approx([0.075, 0.075, 0.5, 0.5])
+
+
+def test_what_cannot_be_learnt_from_is_refused() -> None:
+    rows, bought, size = drawn()
+    with pytest.raises(BadPurchases, match="different lengths"):
+        ranker.fit_forests(rows, bought[1:], size, seed=1)
+    with pytest.raises(BadPurchases, match="infinite"):
+        ranker.fit_forests(np.where(np.isnan(rows), np.inf, rows), bought, size, seed=1)
+    with pytest.raises(BadPurchases, match="no size"):
+        ranker.fit_forests(rows, bought, size * np.float32(np.nan), seed=1)
+    with pytest.raises(ranker.TooLittle):
+        ranker.fit_forests(rows, np.zeros(len(rows), np.bool_), size, seed=1)
+    with pytest.raises(BadPurchases, match="NaN"):
+        ranker.calibrated(np.float32([np.nan]), np.array([True]))
