@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Codes = NDArray[np.int32]
 Amounts = NDArray[np.int64]
 Labels = NDArray[Any]
-ORDER_ONLY_SHARE = 0.98
+ORDER_ONLY_SHARE, GAPPED_SHARE, STARTING_SHARE = 0.98, 0.7, 0.9
 
 
 class BadPurchases(ValueError):
@@ -197,12 +197,19 @@ def _take_back(
 
 
 def is_order_only(log: PurchaseLog) -> bool:
-    """Whether days are only basket indices: nearly all steps from a member's basket to the next are exactly 1."""
+    """Whether days are only basket indices: nearly all steps from a member's basket to the next are exactly 1.
+
+    Where dropped baskets left gaps, most steps are 1 and nearly all members start at the same index.
+    """
     first = _firsts(log.member, log.day)
     member, day = log.member[first], log.day[first]
     same = member[1:] == member[:-1]
     steps = (day[1:] - day[:-1])[same]
-    return len(steps) > 0 and float(np.mean(steps == 1)) >= ORDER_ONLY_SHARE
+    if not len(steps):
+        return False
+    starts = day[np.concatenate([[True], ~same])]
+    together = float(np.mean(starts <= starts.min() + 2)) >= STARTING_SHARE
+    return float(np.mean(steps == 1)) >= (GAPPED_SHARE if together else ORDER_ONLY_SHARE)
 
 
 def aligned(log: PurchaseLog) -> PurchaseLog:

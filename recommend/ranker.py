@@ -18,6 +18,7 @@ from recommend.matrix import BadPurchases
 from recommend.ranking_features import Floats, ranks
 
 TREES = 100
+FEW_TREES, ROWS_A_TREE = 30, 500
 LEAVES = 15
 RATE = 0.08
 ROWS = 160_000
@@ -91,7 +92,7 @@ def _fitted(bins: Floats, bought: NDArray[np.bool_], weight: Floats, seed: int) 
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=TREES, learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=max(20, len(bins) // 2000),
+        max_iter=min(TREES, max(FEW_TREES, len(bins) // ROWS_A_TREE)), learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=max(20, len(bins) // 2000),
         l2_regularization=5.0, max_features=0.5, early_stopping=False, random_state=seed,
     )  # fmt: skip
     with one_thread():

@@ -95,6 +95,9 @@ def test_an_order_only_log_is_known_and_counted_from_its_end() -> None:
     assert is_order_only(log)
     assert aligned(log).day.tolist() == [-3, -2, -1, -2, -1]
     assert not is_order_only(log_of(LINES))
+    gapped = from_arrays(["a"] * 9 + ["b"] * 9, [*range(7), 8, 9, *range(1, 10)], ["x"] * 18)
+    assert is_order_only(gapped)
+    assert aligned(gapped).day.tolist() == 2 * [*range(-9, 0)]
 
 
 def test_a_frame_and_a_parquet_file_give_the_same_log(tmp_path: Path) -> None:

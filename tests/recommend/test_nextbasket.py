@@ -1,0 +1,190 @@
+"""The next basket end to end on a small shop whose members keep to habits: no peeking, no settings, no surprises."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommend import nextbasket, nextbasket_file
+from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
+from recommend.nextbasket import NextBasket, Ranked
+
+Lines = tuple[np.ndarray, np.ndarray, np.ndarray]
+CUT, END, ITEMS = 90, 110, 20
+
+
+def lines(members: int = 40, order_only: bool = False) -> Lines:
+    """Every member has four habits with own gaps, and takes something else now and then."""
+    rng = np.random.default_rng(11)
+    found = []
+    for member in range(members):
+        gaps = {int(item): int(rng.integers(5, 25)) for item in rng.choice(ITEMS, 4, replace=False)}
+        trips = range(int(rng.integers(0, 6)), END, int(rng.integers(3, 8)))
+        last = dict.fromkeys(gaps, -99)
+        for number, day in enumerate(trips):
+            due = [item for item, gap in gaps.items() if day - last[item] >= gap]
+            last.update(dict.fromkeys(due, day))
+            taken = set(due) | ({int(rng.integers(ITEMS))} if rng.random() < 0.3 else set())
+            found += [(f"m{member:03}", number if order_only else day, f"i{item:02}") for item in sorted(taken)]
+    member, day, item = zip(*found, strict=True)
+    return np.array(member), np.array(day), np.array(item)
+
+
+def fitted(of: Lines, cut: int | None = CUT) -> NextBasket:
+    return nextbasket.fit(from_arrays(*of), cut)
+
+
+def answer(of: Ranked) -> list[object]:
+    return [of.items.tolist(), of.probability.tolist(), of.long_term.tolist(), of.short_term.tolist()]
+
+
+@cache
+def once() -> tuple[NextBasket, Ranked]:
+    model = fitted(lines())
+    return model, model.score()
+
+
+def hits(found: Ranked, log: PurchaseLog) -> float:
+    """Return the share of the first basket from the cut on that the lists hold."""
+    coming = log.since(CUT)
+    first = {int(member): int(coming.day[coming.member == member].min()) for member in np.unique(coming.member)}
+    shares = []
+    for label, row in zip(found.members.tolist(), found.items.tolist(), strict=True):
+        code = int(np.searchsorted(log.members, label))
+        rows = (coming.member == code) & (coming.day == first.get(code, -1))
+        if rows.any():
+            shares.append(np.mean(np.isin(log.items[coming.item[rows]], [item for item in row if item])))
+    return float(np.mean(shares))
+
+
+def test_habits_are_found() -> None:
+    model, _ = once()
+    log = from_arrays(*lines())
+    popular = np.argsort(-np.bincount(log.before(CUT).item))[:4]
+    mine = hits(model.score(k=4), log)
+    every = np.tile(log.items[popular], (len(log.members), 1)).astype(object)
+    nobody = np.zeros(every.shape, np.float32)
+    assert mine > 2 * hits(Ranked(log.members, every, popular, nobody, nobody, nobody), log)
+
+
+def test_the_future_changes_nothing() -> None:
+    member, day, item = lines()
+    item = item.copy()
+    late = day >= CUT
+    item[late] = np.random.default_rng(1).permutation(item[late])
+    member = np.where(late, "m001", member)
+    assert answer(fitted((member, day, item)).score()) == answer(once()[1])
+
+
+def test_the_order_of_the_lines_changes_nothing_and_a_seed_fixes_all() -> None:
+    order = np.random.default_rng(2).permutation(len(lines()[0]))
+    member, day, item = lines()
+    assert answer(fitted((member[order], day[order], item[order])).score()) == answer(once()[1])
+
+
+def test_labels_are_only_names() -> None:
+    member, day, item = lines()
+    found = fitted((np.char.add("x", member), day, np.char.add("y", item))).score()
+    assert [[one and one[1:] for one in row] for row in found.items.tolist()] == once()[1].items.tolist()
+    assert found.probability.tolist() == once()[1].probability.tolist()
+
+
+def test_members_asked_in_another_order_get_their_own_lists() -> None:
+    model, found = once()
+    some = np.array(["m030", "m003", "m020"])
+    asked = model.score(some)
+    rows = np.searchsorted(found.members, some)
+    assert asked.items.tolist() == found.items[rows].tolist()
+    assert asked.probability == pytest.approx(found.probability[rows], abs=1e-6)
+
+
+def test_figures_are_probabilities_and_lists_fall_and_hold_no_item_twice() -> None:
+    found = once()[1]
+    assert ((found.probability >= 0) & (found.probability <= 1)).all()
+    assert (np.diff(found.probability, axis=1) <= 1e-6).all()
+    for row in found.items.tolist():
+        named = [item for item in row if item]
+        assert len(named) == len(set(named))
+
+
+def test_strangers_get_what_is_popular_beside_members() -> None:
+    model, found = once()
+    asked = model.score(np.array(["zoe", "m003", "adam"]))
+    assert asked.items[0].tolist() == asked.items[2].tolist()
+    assert None not in asked.items[0].tolist()
+    assert asked.items[1].tolist() == found.items[3].tolist()
+    assert (asked.long_term[0] == 0).all() and (asked.probability[0] > 0).all()
+
+
+def test_a_member_with_one_basket_gets_that_basket_and_more() -> None:
+    member, day, item = lines()
+    model = fitted((np.append(member, ["new", "new"]), np.append(day, [80, 80]), np.append(item, ["i01", "i05"])))
+    (row,) = model.score(np.array(["new"])).items.tolist()
+    assert {"i01", "i05"} <= set(row) and len([one for one in row if one]) == 10
+
+
+def test_new_only_leaves_out_what_was_bought() -> None:
+    model, _ = once()
+    found, past = model.score(new_only=True), model.log
+    known = set(zip(past.members[past.member].tolist(), past.items[past.item].tolist(), strict=True))
+    for member, row in zip(found.members.tolist(), found.items.tolist(), strict=True):
+        assert not {(member, item) for item in row if item} & known
+    assert (found.long_term == 0).all()
+
+
+def test_a_log_of_basket_numbers_is_understood() -> None:
+    model = fitted(lines(order_only=True), None)
+    assert model.learnt.order_only and model.now == 0
+    found = model.score()
+    assert None not in found.items.ravel().tolist()
+    own = set(model.log.items[model.log.item[model.log.member == 0]].tolist())
+    assert found.items[0, 0] in own
+
+
+def test_parents_are_used_and_one_is_needed_for_each_item() -> None:
+    log = from_arrays(*lines(30))
+    kinds = np.array([f"k{int(item[1:]) % 5}" if item != "i03" else "" for item in log.items.tolist()])
+    model = nextbasket.fit(log, CUT, parents=[kinds])
+    assert "level_0_part" in model.learnt.names
+    assert len(model.score().items) == 30
+    with pytest.raises(BadPurchases, match="one parent"):
+        nextbasket.fit(log, CUT, parents=[kinds[1:]])
+
+
+def test_too_small_a_shop_falls_back_to_the_simple_score() -> None:
+    model = nextbasket.fit(from_arrays(["a", "a", "a", "b"], [1, 4, 9, 2], ["x", "x", "y", "y"]))
+    assert model.learnt.forests is None
+    assert model.score().items[0].tolist()[:2] == ["y", "x"]
+    single = nextbasket.fit(from_arrays(["a"], [1], ["x"])).score(np.array(["a", "b"]), k=3)
+    assert single.items.tolist() == [["x", None, None], ["x", None, None]]
+
+
+def test_a_model_comes_back_from_its_file_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    model, found = once()
+    checksum = nextbasket_file.save(model.learnt, tmp_path / "model")
+    back = nextbasket_file.load(tmp_path / "model")
+    assert answer(nextbasket.asked_at(back, from_arrays(*lines()), CUT).score()) == answer(found)
+    whole = (tmp_path / "model").read_bytes()
+    assert whole.startswith(checksum.encode())
+    (tmp_path / "model").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(nextbasket_file.BadModelFile):
+        nextbasket_file.load(tmp_path / "model")
+    none = nextbasket.fit(from_arrays(["a"], [1], ["x"])).learnt
+    nextbasket_file.save(none, tmp_path / "model")
+    assert nextbasket_file.load(tmp_path / "model") == none
+
+
+def test_what_was_learnt_is_asked_about_a_later_day_without_learning() -> None:
+    later = nextbasket.asked_at(once()[0].learnt, from_arrays(*lines()), END)
+    assert later.learnt is once()[0].learnt and later.now == END
+    assert len(later.log) > len(once()[0].log)
+    with pytest.raises(BadPurchases, match="another kind"):
+        nextbasket.asked_at(later.learnt, from_arrays(*lines(order_only=True)))
+
+
+def test_bad_questions_are_refused() -> None:
+    with pytest.raises(BadPurchases, match="before the cut"):
+        fitted(lines(5), 0)
+    with pytest.raises(BadPurchases, match="twice"):
+        once()[0].score(np.array(["m001", "m001"]))
