@@ -1,0 +1,264 @@
+"""The pack of 10 product and 2 spend-and-save coupons: one assignment problem under a budget and a stock per template.
+
+Maximise Σ value over the chosen offers, at most so many of each kind per member, Σ cost ≤ budget, each template ≤ its
+stock. The linear programme of (a sample of) the members prices the budget and the stock; at these prices every member's
+best offers are found on their own, in linear time, and what is over the limits is cut and refilled. The prices also
+bound what any pack could be worth, so each answer carries its own proof of how far from best it can be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linprog
+
+Numbers = NDArray[Any]
+Chosen = NDArray[np.bool_]
+SAMPLE_ROWS = 20_000
+ROUNDS = 60
+EPSILON = 1e-9
+
+
+class BadPack(ValueError):
+    """Offers or limits that no pack can be made of: NaN, ragged, negative, repeated or out of range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """One row a possible coupon: member and template codes, expected gain in 分, cost in whole 分, spend-and-save?"""
+
+    member: Numbers
+    template: Numbers
+    value: Numbers
+    cost: Numbers
+    spend: Chosen
+
+    def __post_init__(self) -> None:
+        """Raise BadPack for columns of different lengths, NaN, negative costs or a repeated (member, template)."""
+        if len({len(column) for column in (self.member, self.template, self.value, self.cost, self.spend)}) != 1:
+            raise BadPack("columns of different lengths")
+        if not np.isfinite(self.value).all():
+            raise BadPack("value has NaN")
+        for name, column in (("member", self.member), ("template", self.template), ("cost", self.cost)):
+            if not np.issubdtype(column.dtype, np.integer) or (len(column) and column.min() < 0):
+                raise BadPack(f"{name} must be whole numbers from 0")
+        if len(self.member):
+            key = self.member.astype(np.int64) * (int(self.template.max()) + 1) + self.template
+            if len(np.unique(key)) != len(key):
+                raise BadPack("a template is offered twice to a member")
+
+    def pick(self, rows: Numbers) -> Self:
+        """Return these rows."""
+        return type(self)(self.member[rows], self.template[rows], self.value[rows], self.cost[rows], self.spend[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may not be exceeded: 分 in all, coupons per template, coupons of each kind per member."""
+
+    budget: int
+    stock: Numbers
+    products: int = 10
+    spends: int = 2
+
+    def __post_init__(self) -> None:
+        """Raise BadPack for a negative limit."""
+        if self.budget < 0 or self.products < 0 or self.spends < 0 or (len(self.stock) and self.stock.min() < 0):
+            raise BadPack("a limit is negative")
+
+    def each(self, spend: Numbers) -> Numbers:
+        """Return how many of its kind a member may get, per row."""
+        return np.where(spend, self.spends, self.products)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What one 分 of budget and one piece of each template's stock are worth, in 分 of value."""
+
+    budget: float
+    stock: Numbers
+
+    def reduced(self, offers: Offers) -> Numbers:
+        """Return each row's value less what it uses up."""
+        return np.asarray(offers.value - self.budget * offers.cost - self.stock[offers.template])
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The chosen rows, their value, and the most that any choice could be worth."""
+
+    chosen: Chosen
+    value: float
+    bound: float
+    prices: Prices
+
+    def gap(self) -> float:
+        """Return the share of the bound that may have been missed."""
+        return 0.0 if self.bound <= EPSILON else max(0.0, 1 - self.value / self.bound)
+
+
+def choose(offers: Offers, limits: Limits, sample_rows: int = SAMPLE_ROWS) -> Pack:
+    """Choose the pack; only offers worth something are given, so a pack may have fewer coupons than allowed."""
+    if len(offers.template) and offers.template.max() >= len(limits.stock):
+        raise BadPack("a template without stock figure")
+    worth = np.flatnonzero(offers.value > 0)
+    useful = offers.pick(worth)
+    priced = prices(useful, limits, sample_rows)
+    taken = _taken(useful, limits, priced)
+    chosen = np.zeros(len(offers.member), dtype=np.bool_)
+    chosen[worth[taken]] = True
+    return Pack(chosen, float(offers.value[chosen].sum()), bound(useful, limits, priced), priced)
+
+
+def prices(offers: Offers, limits: Limits, sample_rows: int = SAMPLE_ROWS) -> Prices:
+    """Return the dual prices of the linear programme over at most so many rows, limits scaled to the sample."""
+    stock = np.asarray(limits.stock, dtype=np.float64)
+    if not len(offers.member):
+        return Prices(0.0, np.zeros(len(stock)))
+    people = np.unique(offers.member)
+    step = max(1, -(-len(offers.member) // sample_rows))
+    few = offers.pick(np.flatnonzero(np.isin(offers.member, people[::step])))
+    share = len(people[::step]) / len(people)
+    use, kinds = _constraints(few, limits, len(stock))
+    scaled = np.r_[limits.budget * share, stock * share]
+    found = linprog(-few.value, A_ub=use, b_ub=np.r_[scaled, kinds], bounds=(0, 1), method="highs")
+    dual = np.maximum(0.0, -np.asarray(found.ineqlin.marginals))
+    return Prices(float(dual[0]), dual[1 : 1 + len(stock)])
+
+
+def _constraints(offers: Offers, limits: Limits, templates: int) -> tuple[Any, Numbers]:
+    count = len(offers.member)
+    row, one = np.arange(count), np.ones(count)
+    pairs, place = np.unique(offers.member * 2 + offers.spend, return_inverse=True)
+    parts = [
+        sparse.csr_matrix(offers.cost[None, :].astype(np.float64)),
+        sparse.csr_matrix((one, (offers.template, row)), shape=(templates, count)),
+        sparse.csr_matrix((one, (place, row)), shape=(len(pairs), count)),
+    ]
+    return sparse.vstack(parts).tocsr(), limits.each(pairs % 2 == 1)
+
+
+def bound(offers: Offers, limits: Limits, priced: Prices) -> float:
+    """Return the Lagrangian bound: limits at their prices plus every member's best reduced values."""
+    reduced = priced.reduced(offers)
+    best = _best(offers.member * 2 + offers.spend, reduced, limits.each(offers.spend)) & (reduced > 0)
+    return float(priced.budget * limits.budget + priced.stock @ limits.stock + reduced[best].sum())
+
+
+def _taken(offers: Offers, limits: Limits, priced: Prices) -> Chosen:
+    reduced, group = priced.reduced(offers), offers.member * 2 + offers.spend
+    taken = np.zeros(len(reduced), dtype=np.bool_)
+    open_rows = np.flatnonzero(reduced > -EPSILON)
+    for _ in range(ROUNDS):
+        slack = limits.each(offers.spend) - np.bincount(group[taken], minlength=int(group.max(initial=0)) + 1)[group]
+        left = limits.stock - np.bincount(offers.template[taken], minlength=len(limits.stock))
+        money = limits.budget - int(offers.cost[taken].sum())
+        rows = open_rows[(slack[open_rows] > 0) & (left[offers.template[open_rows]] > 0)]
+        rows = rows[~taken[rows] & (offers.cost[rows] <= money)]
+        wanted = rows[_best(group[rows], reduced[rows], slack[rows])]
+        wanted = wanted[_best(offers.template[wanted], reduced[wanted], left[offers.template[wanted]])]
+        wanted = wanted[np.argsort(-reduced[wanted], kind="stable")]
+        wanted = wanted[np.cumsum(offers.cost[wanted]) <= money]
+        taken[wanted] = True
+        if not len(wanted):
+            if len(open_rows) == len(reduced):
+                break
+            open_rows = np.arange(len(reduced))
+    return taken
+
+
+def _best(group: Numbers, worth: Numbers, count: Numbers) -> Chosen:
+    """Return the mask of each group's `count` (the same all over a group) highest rows; ties go to the first row."""
+    order = np.lexsort((-worth, group))
+    ordered = group[order]
+    first = np.r_[True, ordered[1:] != ordered[:-1]] if len(ordered) else np.zeros(0, dtype=np.bool_)
+    starts = np.flatnonzero(first)
+    rank = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    kept = np.zeros(len(group), dtype=np.bool_)
+    kept[order] = rank < count[order]
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class SpendAndSave:
+    """A rung of the shop's ladder: 满 `threshold` 减 `off`, in 分."""
+
+    threshold: int
+    off: int
+
+    def __post_init__(self) -> None:
+        """Raise BadPack unless 0 < off < threshold."""
+        if not 0 < self.off < self.threshold:
+            raise BadPack("a spend-and-save coupon takes off less than its threshold")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What the shop believes of its members, to be checked by a hold-out, not learnt here.
+
+    `margin`: of turnover; `reach`: a basket this far below the threshold can be stretched; `pull`: how often it is;
+    `visit`: chance that a coupon within reach brings a visit that would not have been; `prior`: how many baskets the
+    shop's own count for.
+    """
+
+    margin: float = 0.25
+    reach: float = 0.3
+    pull: float = 0.35
+    visit: float = 0.08
+    prior: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpendValue:
+    """Of one rung for one member: expected gain and expected cost in 分, and how often a basket reaches it unaided."""
+
+    rung: int
+    value: float
+    cost: int
+    unaided: float
+
+
+def spend_values(
+    baskets: Sequence[int], shop: Sequence[int], ladder: Sequence[SpendAndSave], belief: Stretch | None = None
+) -> list[SpendValue]:
+    """Return what each rung would bring on the member's next basket, from the member's own basket sizes in 分.
+
+    With P = share of baskets ≥ T, S = share in [(1 − reach)·T, T), short of T by s on average, M = mean of max(size, T)
+    of both: gain = margin·pull·S·s + visit·margin·(P + S)·M − off·(P + pull·S + visit·(P + S)). A threshold out of
+    reach brings nothing. A cold member is the shop's `prior` baskets.
+    """
+    trust = belief or Stretch()
+    if not shop or not ladder or min([*shop, *baskets]) < 0:
+        raise BadPack("a ladder and the shop's own baskets are needed, none negative")
+    sizes = np.array([*baskets, *shop], dtype=np.float64)
+    weight = np.r_[np.ones(len(baskets)), np.full(len(shop), trust.prior / len(shop))]
+    weight /= weight.sum()
+    return [_spend_value(place, rung, sizes, weight, trust) for place, rung in enumerate(ladder)]
+
+
+def _spend_value(place: int, rung: SpendAndSave, sizes: Numbers, weight: Numbers, trust: Stretch) -> SpendValue:
+    within = sizes >= (1 - trust.reach) * rung.threshold
+    near = within & (sizes < rung.threshold)
+    unaided = float(weight[sizes >= rung.threshold].sum())
+    used = unaided + trust.pull * float(weight[near].sum()) + trust.visit * float(weight[within].sum())
+    more = trust.pull * float(weight[near] @ (rung.threshold - sizes[near]))
+    more += trust.visit * float(weight[within] @ np.maximum(sizes[within], rung.threshold))
+    return SpendValue(place, trust.margin * more - used * rung.off, round(min(1.0, used) * rung.off), unaided)
+
+
+def product_value(
+    chance: Numbers, price: Numbers, off: Numbers, margin: float, extra: float
+) -> tuple[Numbers, Numbers]:
+    """Return expected gain and cost in 分: chance·(extra·(margin·price − off) − (1 − extra)·off), and ⌈chance·off⌉.
+
+    `extra`: share of redemptions that would not have been bought, as measured by a hold-out; a coupon on what is bought
+    anyway costs `off` and brings nothing.
+    """
+    columns = [np.asarray(column, dtype=np.float64) for column in (chance, price, off)]
+    if any(not np.isfinite(column).all() or (column < 0).any() for column in columns) or (columns[0] > 1).any():
+        raise BadPack("chances lie in 0..1, prices and discounts from 0, none NaN")
+    gain = columns[0] * (extra * margin * columns[1] - columns[2])
+    return gain, np.ceil(columns[0] * columns[2] - EPSILON).astype(np.int64)

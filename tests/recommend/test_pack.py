@@ -1,0 +1,178 @@
+"""The pack of 12: within budget and stock always, near the best there is, and worked by hand where it is small."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.optimize import linprog
+
+from recommend.pack import (
+    BadPack,
+    Limits,
+    Offers,
+    SpendAndSave,
+    Stretch,
+    choose,
+    product_value,
+    spend_values,
+)
+
+
+def offers(rows: list[tuple[int, int, float, int, bool]]) -> Offers:
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), (), (), ()]
+    kinds = (np.int64, np.int64, np.float64, np.int64, np.bool_)
+    return Offers(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def random_offers(members: int, templates: int, each: int, seed: int) -> Offers:
+    rng = np.random.default_rng(seed)
+    member = np.repeat(np.arange(members), each)
+    template = np.concatenate([rng.permutation(templates)[:each] for _ in range(members)])
+    value = rng.gamma(2, 50, len(member)) * rng.uniform(0.5, 1.5, templates)[template]
+    return Offers(member, template, value, rng.integers(10, 300, len(member)), template % 6 == 0)
+
+
+def test_one_scarce_coupon_goes_to_whom_it_is_worth_most() -> None:
+    two = offers([(0, 0, 9.0, 1, False), (0, 1, 8.0, 1, False), (1, 0, 7.0, 1, False), (1, 1, 1.0, 1, False)])
+    pack = choose(two, Limits(100, np.array([1, 5]), products=1, spends=0))
+    # 8 + 7 beats 9 + 1: the first member is content with the second coupon
+    assert pack.chosen.tolist() == [False, True, True, False]
+    assert pack.value == 15.0
+    assert pack.bound == pytest.approx(15.0)
+
+
+def test_budget_takes_the_best_value_for_money() -> None:
+    three = offers([(0, 0, 10.0, 10, False), (1, 1, 9.0, 5, False), (2, 2, 8.0, 5, False)])
+    pack = choose(three, Limits(10, np.array([9, 9, 9])))
+    assert pack.chosen.tolist() == [False, True, True]
+
+
+def test_ten_products_and_two_spends_at_most_and_nothing_that_loses() -> None:
+    rows = [(0, template, 20.0 - template, 1, template >= 12) for template in range(16)]
+    rows.append((0, 16, -1.0, 0, False))
+    pack = choose(offers(rows), Limits(1000, np.full(17, 5)))
+    assert np.flatnonzero(pack.chosen).tolist() == [*range(10), 12, 13]
+    few = offers([(0, 0, -5.0, 1, False), (0, 1, 5.0, 1, False)])
+    assert choose(few, Limits(10, np.array([5, 5]))).chosen.tolist() == [False, True]
+
+
+def check_limits(rows: Offers, limits: Limits, chosen: Any) -> None:
+    assert rows.cost[chosen].sum() <= limits.budget
+    assert (np.bincount(rows.template[chosen], minlength=len(limits.stock)) <= limits.stock).all()
+    for spend, most in ((False, limits.products), (True, limits.spends)):
+        mine = rows.member[chosen & (rows.spend == spend)]
+        assert np.bincount(mine, minlength=1).max() <= most
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_limits_are_never_exceeded(data: st.DataObject) -> None:
+    members, templates = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))
+    pairs = [pair for pair in product(range(members), range(templates)) if data.draw(st.booleans())]
+    rows = offers(
+        [
+            (member, template, data.draw(st.integers(-5, 30)) / 2, data.draw(st.integers(0, 12)), template % 2 == 1)
+            for member, template in pairs
+        ]
+    )
+    limits = Limits(
+        data.draw(st.integers(0, 40)), np.array([data.draw(st.integers(0, 4)) for _ in range(templates)]),
+        data.draw(st.integers(0, 3)), data.draw(st.integers(0, 2)),
+    )  # fmt: skip
+    pack = choose(rows, limits)
+    check_limits(rows, limits, pack.chosen)
+    assert not (pack.chosen & (rows.value <= 0)).any()
+    assert pack.value <= pack.bound + 1e-6
+
+
+def programme(rows: Offers, limits: Limits) -> float:
+    count = len(rows.member)
+    group, one, row = rows.member * 2 + rows.spend, np.ones(count), np.arange(count)
+    use = sparse.vstack([
+        sparse.csr_matrix(rows.cost[None, :]), sparse.csr_matrix((one, (rows.template, row))),
+        sparse.csr_matrix((one, (group, row))),
+    ])  # fmt: skip
+    most = np.where(np.arange(group.max() + 1) % 2 == 1, limits.spends, limits.products)
+    found = linprog(-rows.value, A_ub=use, b_ub=np.r_[limits.budget, limits.stock, most], bounds=(0, 1))
+    return float(-found.fun)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_close_to_the_linear_programme_and_the_bound_is_true(seed: int) -> None:
+    rows = random_offers(300, 40, 25, seed)
+    limits = Limits(int(rows.cost.sum() * 0.1), np.random.default_rng(seed).integers(5, 90, 40))
+    best, pack = programme(rows, limits), choose(rows, limits)
+    check_limits(rows, limits, pack.chosen)
+    assert best <= pack.bound * (1 + 1e-9)
+    assert pack.value >= 0.995 * best
+    sampled = choose(rows, limits, sample_rows=1500)
+    check_limits(rows, limits, sampled.chosen)
+    assert best <= sampled.bound * (1 + 1e-9)
+    assert sampled.value >= 0.97 * best
+
+
+def test_numbers_of_members_do_not_matter() -> None:
+    rows, limits = random_offers(60, 12, 8, 5), Limits(8_000, np.full(12, 20))
+    other = np.random.default_rng(1).permutation(60)
+    renamed = Offers(other[rows.member], rows.template, rows.value, rows.cost, rows.spend)
+    assert choose(renamed, limits).value == pytest.approx(choose(rows, limits).value, rel=0.01)
+
+
+def test_what_cannot_be_packed_is_refused() -> None:
+    with pytest.raises(BadPack, match="NaN"):
+        offers([(0, 0, float("nan"), 1, False)])
+    with pytest.raises(BadPack, match="twice"):
+        offers([(0, 0, 1.0, 1, False), (0, 0, 2.0, 1, False)])
+    with pytest.raises(BadPack, match="lengths"):
+        Offers(np.array([0]), np.array([0]), np.array([1.0]), np.array([1, 2]), np.array([False]))
+    with pytest.raises(BadPack, match="cost"):
+        offers([(0, 0, 1.0, -1, False)])
+    with pytest.raises(BadPack, match="negative"):
+        Limits(-1, np.array([1]))
+    with pytest.raises(BadPack, match="stock"):
+        choose(offers([(0, 3, 1.0, 1, False)]), Limits(5, np.array([1])))
+    assert choose(offers([]), Limits(5, np.array([1]))).value == 0
+
+
+def test_spend_and_save_worked_by_hand() -> None:
+    belief = Stretch(margin=0.2, reach=0.25, pull=0.5, visit=0.1, prior=0.0)
+    found = spend_values([10_000, 8_000, 8_000, 5_000], [9_900], [SpendAndSave(10_000, 1_000)], belief)[0]
+    # reaches unaided 1/4; near: two baskets of 8,000, each 2,000 short; stretched by half of them
+    assert found.unaided == pytest.approx(0.25)
+    # the visit it brings: one in ten of the three within reach, of 10,000 each
+    gained = 0.5 * 0.5 * 2_000 + 0.1 * 0.75 * 10_000
+    assert found.value == pytest.approx(0.2 * gained - (0.25 + 0.25 + 0.1 * 0.75) * 1_000)
+    assert found.cost == 575
+
+
+def test_the_threshold_follows_the_member() -> None:
+    ladder = [SpendAndSave(threshold, threshold // 20) for threshold in (3_000, 6_000, 12_000, 24_000)]
+    belief = Stretch(prior=1.0)
+
+    def best(baskets: list[int]) -> int:
+        return max(spend_values(baskets, [4_000, 8_000], ladder, belief), key=lambda found: found.value).rung
+
+    small, big = best([2_400, 2_500, 2_600] * 4), best([9_000, 9_500, 10_000] * 4)
+    assert (small, big) == (0, 2)
+
+
+def test_a_cold_member_has_the_baskets_of_the_shop() -> None:
+    found = spend_values([], [10_000, 2_000], [SpendAndSave(5_000, 500)])
+    assert found[0].unaided == pytest.approx(0.5)
+    with pytest.raises(BadPack):
+        spend_values([1], [], [SpendAndSave(5_000, 500)])
+    with pytest.raises(BadPack):
+        SpendAndSave(500, 500)
+
+
+def test_product_coupon_pays_only_by_what_is_extra() -> None:
+    gain, cost = product_value(np.array([0.5, 0.5]), np.array([1_000.0, 1_000.0]), np.array([100.0, 10.0]), 0.3, 0.2)
+    # 0.5·(0.2·0.3·1000 − 100) and 0.5·(60 − 10)
+    assert gain.tolist() == pytest.approx([-20.0, 25.0])
+    assert cost.tolist() == [50, 5]
+    with pytest.raises(BadPack):
+        product_value(np.array([1.5]), np.array([1.0]), np.array([1.0]), 0.3, 0.2)
