@@ -21,6 +21,7 @@ from members.importing.completejourney_names import UNCLASSIFIED
 from members.importing.completejourney_source import read_articles, read_lines
 from recommend import timing
 from recommend.matrix import PurchaseLog, from_arrays
+from recommend.renewal import BgNbd
 from recommend.timing_features import Asked, Events, asked, own_rhythm
 
 Column = NDArray[Any]
@@ -177,19 +178,19 @@ def daily(model: timing.TimingModel | None, log: PurchaseLog, weeks: list[Round]
 def methods(log: PurchaseLog, weeks: list[Round]) -> Mapping[str, Callable[[Round], Answer]]:
     """Return every baseline, fitted where it has something to fit."""
     first = weeks[0]
-    bgnbd = field.BgNbd.fit(*field.recency(first.events, first.ask))
+    bgnbd = BgNbd.fit(*field.recency(first.events, first.ask))
     return {
         "most frequent now (control)": lambda week: field.most_frequent(week.events, week.ask),
         "median gap": lambda week: field.due(week.events, week.ask, "median"),
         "mean gap": lambda week: field.due(week.events, week.ask, "mean"),
         "gamma": lambda week: field.gamma(week.events, week.ask),
         "Weibull": lambda week: field.weibull(week.events, week.ask),
-        "BG/NBD": lambda week: bgnbd.answer(*field.recency(week.events, week.ask)),
+        "BG/NBD": lambda week: field.bg_nbd(bgnbd, week.events, week.ask),
     }
 
 
 def main() -> None:
-    """Print the tables of docs/recommender-timing.md."""
+    """Print the tables of hits, errors and reliability, and the cost."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--daily", action="store_true", help="also decide day by day (a minute more)")
     given.add_argument("--households", type=int, default=0, help="only every n-th household, so that so many are left")

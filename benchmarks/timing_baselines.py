@@ -6,13 +6,14 @@ Sources: Ehrenberg 1959 (NBD) for gamma gaps; BG/NBD: Fader, Hardie & Lee, Marke
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from recommend.hazard import HORIZON, middle
+from recommend.renewal import BgNbd
 from recommend.timing import windows_of
 from recommend.timing_features import Asked, Events, own_rhythm
 
@@ -102,39 +103,7 @@ def recency(events: Events, ask: Asked) -> tuple[Column, Column, Column]:
     return ask.last - ask.first, events.day[ask.last] - first, ask.day - first
 
 
-@dataclass(frozen=True)
-class BgNbd:
-    """Purchases at a gamma(r, α) rate until a dropout of beta(a, b) chance after each."""
-
-    r: float
-    alpha: float
-    a: float
-    b: float
-
-    @classmethod
-    def fit(cls, count: Column, last: Column, age: Column) -> Self:
-        """Fit by maximum likelihood on a fixed sample of 20,000 pairs."""
-        rows = np.random.default_rng(3).permutation(len(count))[:20_000]
-        x, seen, now = count[rows].astype(float), last[rows].astype(float), age[rows].astype(float)
-
-        def loss(logs: Column) -> float:
-            r, alpha, a, b = np.exp(logs)
-            shared = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
-            shared += special.betaln(a, b + x) - special.betaln(a, b)
-            alive = -(r + x) * np.log(alpha + now)
-            gone = np.log(a) - np.log(b + x - 1) - (r + x) * np.log(alpha + seen)
-            return -float(np.mean(shared + np.logaddexp(alive, gone)))
-
-        found = optimize.minimize(loss, np.log([2.0, 30.0, 0.5, 10.0]), method="Nelder-Mead", options={"maxiter": 600})
-        return cls(*np.exp(found.x).tolist())
-
-    def answer(self, count: Column, last: Column, age: Column) -> Answer:
-        """Answer from P(alive) and the posterior of the rate."""
-        odds = self.a / (self.b + count - 1) * ((self.alpha + age) / (self.alpha + last)) ** (self.r + count)
-        alive = 1 / (1 + odds)
-
-        def surviving(rows: Column) -> Column:
-            ratio = (self.alpha + age[rows]) / (self.alpha + age[rows] + np.arange(HORIZON + 1)[:, None])
-            return np.asarray(1 - alive[rows, None] * (1 - (ratio ** (self.r + count[rows])).T))
-
-        return answered(surviving, len(count))
+def bg_nbd(model: BgNbd, events: Events, ask: Asked) -> Answer:
+    """Answer from P(alive) and the posterior of the rate: what the product falls back on in small shops."""
+    count, last, age = recency(events, ask)
+    return answered(lambda rows: model.surviving(count[rows], last[rows], age[rows], HORIZON), len(ask))

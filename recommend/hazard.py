@@ -23,6 +23,10 @@ RIDGE = 20.0
 FEWEST = 30
 
 
+class TooFew(BadPurchases):
+    """Too few purchases to learn hazards from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hazards:
     """Fitted spans: `edges` (spans + 1), `weights` spans × columns, `offset` per span, scaling of the columns."""
@@ -45,7 +49,7 @@ class Hazards:
     def fit(cls, columns: NDArray[np.float32], wait: Column, followed: Column) -> Self:
         """Fit on rows: `wait` days until the purchase, `followed` days of observation (a wait beyond is unknown).
 
-        Spans without enough purchases to learn from end the horizon; BadPurchases when not even the first week has.
+        Spans without enough purchases to learn from end the horizon; TooFew when not even the first week has.
         """
         if not np.isfinite(columns).all():
             raise BadPurchases("columns have missing values (NaN)")
@@ -62,7 +66,7 @@ class Hazards:
             weights.append(found[:-1])
             offset.append(found[-1])
         if len(weights) < 2:
-            raise BadPurchases(f"too little history: the first week needs {FEWEST} purchases of pairs bought before")
+            raise TooFew(f"too little history: the first week needs {FEWEST} purchases of pairs bought before")
         edges = np.array(EDGES[: len(weights) + 1])
         return cls(edges, np.array(weights, np.float32), np.array(offset, np.float32), centre, scale)
 

@@ -2,10 +2,11 @@
 
 A pair (member, item) is forecast from its fourth purchase day on. A reminder on a day hits when the pair's next
 purchase falls 1 … 7 days after it, and is cancelled by a purchase before or on it; its confidence is that chance.
+In a log that knows only the order of baskets, a day is a basket of the member: each one's last was "yesterday".
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -13,8 +14,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.hazard import Hazards, middle, survival
-from recommend.matrix import BadPurchases, PurchaseLog
+from recommend import model_file
+from recommend.hazard import HORIZON, Hazards, TooFew, middle, survival
+from recommend.matrix import BadPurchases, PurchaseLog, aligned, is_order_only
+from recommend.renewal import BgNbd
 from recommend.timing_features import (
     WEEK,
     Column,
@@ -36,6 +39,9 @@ ROWS = 150_000
 FIT_MEMBERS = 20_000
 BLOCK = 5_000
 FLOOR = 0.3
+KIND = "timing 1"
+TENTH = 0.1
+AHEAD = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,9 @@ class Forecast:
     due: Column
     returns: Column
     windows: NDArray[np.float32]
+    bought: NDArray[np.float32]
     pool: Pool
+    by_basket: bool = False
 
     def __len__(self) -> int:
         return len(self.member)
@@ -80,7 +88,12 @@ class Forecast:
         return self.strongest(int((self.confidence >= floor).sum()))
 
     def standing(self, log: PurchaseLog) -> NDArray[np.bool_]:
-        """Whether each row's reminder still stands: no purchase of the pair in `log` on or after the forecast's day."""
+        """Whether each row's reminder still stands: no purchase of the pair in `log` on or after the forecast's day.
+
+        BadPurchases where days are numbers of baskets: after a purchase such a log is forecast anew.
+        """
+        if self.by_basket:
+            raise BadPurchases("baskets have no dates: forecast the longer log instead")
         later = log.since(self.day)
         size = max(1, len(log.items))
         bought = later.member.astype(np.int64) * size + later.item
@@ -88,15 +101,19 @@ class Forecast:
 
     def explain(self, row: int) -> str:
         """Return the sentence a member reads; day numbers count from 1970."""
+        cycle = max(1, int(np.floor(self.cycle[row] + 0.5)))
+        if self.by_basket:
+            return f"上次在 {self.day - int(self.last[row])} 单之前,平均 {cycle} 单一次"
         last = EPOCH + timedelta(days=int(self.last[row]))
-        return f"上次 {last.month} 月 {last.day} 日,平均 {int(np.floor(self.cycle[row] + 0.5))} 天一次"
+        return f"上次 {last.month} 月 {last.day} 日,平均 {cycle} 天一次"
 
 
 @dataclass(frozen=True, slots=True)
 class TimingModel:
-    """A fitted model: hazards of the wait for the next purchase. Predicting needs numpy only."""
+    """A fitted model: hazards of the wait for the next purchase, None where the plain renewal model does better."""
 
-    hazards: Hazards
+    hazards: Hazards | None
+    renewal: BgNbd
 
     def forecast(self, log: PurchaseLog, day: int, pool: Pool | None = None) -> Forecast:
         """Forecast every asked pair from what was known when `day` began.
@@ -104,41 +121,63 @@ class TimingModel:
         `pool` is that of an earlier forecast of the whole shop, to ask about few members; without it at most
         FIT_MEMBERS members of the log speak for the shop. BadPurchases when nothing was bought before `day`.
         """
-        if pool is None and len(log.members) > BLOCK:
-            pool = _pool(log, day)
-        parts = [self._block(Events.of(part), day, pool, first) for first, part in _blocks(log, day)]
-        if not parts:
-            raise BadPurchases(f"no purchases before day {day}")
-        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-        return Forecast(day=day, pool=parts[0].pool, **joined)
+        parts = list(self.forecasts(log, day, pool))
+        joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+        return replace(parts[0], **joined)
+
+    def forecasts(self, log: PurchaseLog, day: int, pool: Pool | None = None) -> Iterator[Forecast]:
+        """Yield the forecast of so many members after so many: what a shop of any size is scored with at night."""
+        known, by_basket = known_before(log, day)
+        if pool is None and len(known.members) > BLOCK:
+            pool = _pool(known, day)
+        for first, part in _blocks(known):
+            yield replace(self._block(Events.of(part), day, pool, first), by_basket=by_basket)
 
     def _block(self, events: Events, day: int, known: Pool | None, first: int) -> Forecast:
         ask = asked(events, day)
         table, pool = gather(events, ask, known)
-        rows = np.arange(len(ask))
-        weekday = np.stack([table[f"trip{ahead}"] for ahead in range(WEEK)], axis=1)
-        surviving = survival(self.hazards.edges, self.hazards.chances(design(table, rows)), weekday)
+        surviving = self._surviving(table)
         return Forecast(
             day=day, member=events.member[ask.last] + first, item=events.item[ask.last], last=events.day[ask.last],
             count=table["count"], cycle=table["mean"], due=day + middle(surviving), returns=1 - surviving[:, -1],
-            windows=windows_of(surviving), pool=pool,
+            windows=windows_of(surviving), bought=-np.diff(surviving[:, : AHEAD + 1], axis=1), pool=pool,
         )  # fmt: skip
 
-    def save(self, path: Path) -> None:
-        """Write the model as plain arrays, at the very path given."""
-        with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **self.hazards.arrays())
+    def _surviving(self, table: Table) -> NDArray[np.float32]:
+        if self.hazards is None:
+            return self.renewal.surviving(*_renewals(table), HORIZON)
+        weekday = np.stack([table[f"trip{ahead}"] for ahead in range(WEEK)], axis=1)
+        rows = np.arange(len(table["count"]))
+        return survival(self.hazards.edges, self.hazards.chances(design(table, rows)), weekday)
+
+    def save(self, path: Path) -> str:
+        """Write the model as plain arrays behind a checksum, which is returned."""
+        hazards = {} if self.hazards is None else self.hazards.arrays()
+        return model_file.write(path, KIND, {"renewal": self.renewal.array(), **hazards})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a model; arrays only, no pickle. BadPurchases when it isn't one."""
-        with np.load(path, allow_pickle=False) as stored:
-            if set(stored.files) != {field.name for field in fields(Hazards)}:
-                raise BadPurchases("not a timing model")
-            return cls(Hazards(**{name: stored[name] for name in stored.files}))
+        """Read a model; BadModelFile when it is damaged or isn't one."""
+        stored = model_file.read(path, KIND)
+        renewal = BgNbd(*stored.pop("renewal").tolist())
+        return cls(Hazards(**stored) if stored else None, renewal)
 
 
-_COLUMNS = ("member", "item", "last", "count", "cycle", "due", "returns", "windows")
+_COLUMNS = ("member", "item", "last", "count", "cycle", "due", "returns", "windows", "bought")
+
+
+def known_before(log: PurchaseLog, day: int) -> tuple[PurchaseLog, bool]:
+    """Return what was known when `day` began, and whether its days are only numbers of baskets, then counted back.
+
+    BadPurchases when nothing was bought before `day`.
+    """
+    known = log.before(day)
+    if not len(known):
+        raise BadPurchases(f"no purchases before day {day}")
+    if not is_order_only(known):
+        return known, False
+    back = aligned(known)
+    return replace(back, day=(back.day + day).astype(known.day.dtype)), True
 
 
 def windows_of(surviving: Column) -> NDArray[np.float32]:
@@ -148,14 +187,41 @@ def windows_of(surviving: Column) -> NDArray[np.float32]:
 
 
 def fit(log: PurchaseLog, until: int, seed: int = 7) -> TimingModel:
-    """Learn from what was known when day `until` began, on cuts each five days back from it.
+    """Learn from what was known when `until` began; with little to learn from, forecast by renewal alone.
 
-    BadPurchases when there is too little: no pair with four purchase days, or hardly any bought again.
+    Hazards need enough purchases in each span, and in a shop too small to fill the draws also a better showing than
+    renewal in the last two weeks, learnt without them. BadPurchases when no pair was bought on four days.
     """
-    known = _sample(log).before(until)
+    known, _ = known_before(_sample(log), until)
+    model = _learnt(known, until, seed)
+    if model.hazards is None or len(known) > ROWS:
+        return model
+    weeks = [until - 2 * WEEK - 2, until - WEEK - 1]
+    try:
+        earlier = _learnt(known.before(weeks[0]), weeks[0], seed)
+    except BadPurchases:
+        return replace(model, hazards=None)
+    plain = replace(earlier, hazards=None)
+    better = earlier.hazards is not None and _hits(earlier, known, weeks) > _hits(plain, known, weeks)
+    return model if better else replace(model, hazards=None)
+
+
+def _learnt(known: PurchaseLog, until: int, seed: int) -> TimingModel:
     if not len(known):
         raise BadPurchases(f"no purchases before day {until}")
     events = Events.of(known)
+    now = asked(events, until)
+    if not len(now):
+        raise BadPurchases("too little history: no member bought anything on four days")
+    renewal = BgNbd.fit(*_renewals(own_rhythm(events, now)))
+    try:
+        return TimingModel(_hazards(events, until, seed), renewal)
+    except TooFew:
+        return TimingModel(None, renewal)
+
+
+def _hazards(events: Events, until: int, seed: int) -> Hazards:
+    """Learn on cuts each five days back from `until`; TooFew when there is too little."""
     generator = np.random.default_rng(seed)
     columns, waits, followed = [], [], []
     for cut in _cuts(events, until):
@@ -168,8 +234,26 @@ def fit(log: PurchaseLog, until: int, seed: int = 7) -> TimingModel:
         waits.append(ask.wait[rows])
         followed.append(np.full(len(rows), until - cut))
     if not columns:
-        raise BadPurchases("too little history: no member bought anything on four days")
-    return TimingModel(Hazards.fit(np.concatenate(columns), np.concatenate(waits), np.concatenate(followed)))
+        raise TooFew("too little history: nothing bought on four days a week ago")
+    return Hazards.fit(np.concatenate(columns), np.concatenate(waits), np.concatenate(followed))
+
+
+def _renewals(table: Table) -> tuple[Column, Column, Column]:
+    return table["count"] - 1, table["age"] - table["elapsed"], table["age"]
+
+
+def _hits(model: TimingModel, known: PurchaseLog, days: list[int]) -> float:
+    """Return how many of the reminders to the strongest tenth of each day's pairs hit."""
+    hit = 0
+    events = Events.of(known)
+    for day in days:
+        ask = asked(events, day)
+        if len(ask):
+            found = model._block(events, day, None, 0)
+            rows = found.strongest(max(1, int(TENTH * len(ask))))
+            after = ask.wait[rows] - (found.remind[rows] - day)
+            hit += int(((after >= 1) & (after <= WEEK)).sum())
+    return hit
 
 
 def _cuts(events: Events, until: int) -> Iterator[int]:
@@ -190,21 +274,16 @@ def _sample(log: PurchaseLog) -> PurchaseLog:
     return log if stride <= 1 else log.of(log.members[::stride]).compact()
 
 
-def _pool(log: PurchaseLog, day: int) -> Pool | None:
-    known = _sample(log).before(day)
-    if not len(known):
-        return None
-    events = Events.of(known)
+def _pool(known: PurchaseLog, day: int) -> Pool:
+    events = Events.of(_sample(known))
     ask = asked(events, day)
     return pool_of(events, ask, own_rhythm(events, ask), windows(events, ask))
 
 
-def _blocks(log: PurchaseLog, day: int) -> Iterator[tuple[int, PurchaseLog]]:
-    for first in range(0, len(log.members), BLOCK):
-        begin, end = np.searchsorted(log.member, (first, first + BLOCK))
-        rows: Any = {name: getattr(log, name)[begin:end] for name in ("day", "item", "quantity", "amount")}
-        part = replace(
-            log, member=log.member[begin:end] - np.int32(first), members=log.members[first : first + BLOCK], **rows
-        ).before(day)
-        if len(part):
-            yield first, part
+def _blocks(known: PurchaseLog) -> Iterator[tuple[int, PurchaseLog]]:
+    for first in range(0, len(known.members), BLOCK):
+        begin, end = np.searchsorted(known.member, (first, first + BLOCK))
+        if begin < end:
+            rows: Any = {name: getattr(known, name)[begin:end] for name in ("day", "item", "quantity", "amount")}
+            member = known.member[begin:end] - np.int32(first)
+            yield first, replace(known, member=member, members=known.members[first : first + BLOCK], **rows)
