@@ -1,9 +1,10 @@
 """The pack of 10 product and 2 spend-and-save coupons: one assignment problem under a budget and a stock per template.
 
-Maximise Σ value over the chosen offers, at most so many of each kind per member, Σ cost ≤ budget, each template ≤ its
-stock. The linear programme of (a sample of) the members prices the budget and the stock; at these prices every member's
-best offers are found on their own, in linear time, and what is over the limits is cut and refilled. The prices also
-bound what any pack could be worth, so each answer carries its own proof of how far from best it can be.
+Maximise Σ value over the chosen offers, at most so many of each kind and one of each product per member, Σ cost ≤
+budget, each template ≤ its stock. The linear programme of (a sample of) the members prices the budget and the stock; at
+these prices every member's best offers are found on their own, in linear time, and what is over the limits is cut and
+refilled. The prices also bound what any pack could be worth, so each answer carries its own proof of how far from best
+it can be.
 """
 
 from collections.abc import Sequence
@@ -28,21 +29,28 @@ class BadPack(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """One row a possible coupon: member and template codes, expected gain in 分, cost in whole 分, spend-and-save?"""
+    """One row a possible coupon: member and template codes, expected gain in 分, cost in whole 分, spend-and-save?
+
+    `product` codes what a coupon is on; without it every template is on something of its own.
+    """
 
     member: Numbers
     template: Numbers
     value: Numbers
     cost: Numbers
     spend: Chosen
+    product: Numbers | None = None
 
     def __post_init__(self) -> None:
         """Raise BadPack for columns of different lengths, NaN, negative costs or a repeated (member, template)."""
-        if len({len(column) for column in (self.member, self.template, self.value, self.cost, self.spend)}) != 1:
+        columns = (self.member, self.template, self.value, self.cost, self.spend, self.things)
+        if len({len(column) for column in columns}) != 1:
             raise BadPack("columns of different lengths")
         if not np.isfinite(self.value).all():
             raise BadPack("value has NaN")
-        for name, column in (("member", self.member), ("template", self.template), ("cost", self.cost)):
+        for name, column in (
+            ("member", self.member), ("template", self.template), ("cost", self.cost), ("product", self.things)
+        ):  # fmt: skip
             if not np.issubdtype(column.dtype, np.integer) or (len(column) and column.min() < 0):
                 raise BadPack(f"{name} must be whole numbers from 0")
         if len(self.member):
@@ -52,7 +60,23 @@ class Offers:
 
     def pick(self, rows: Numbers) -> Self:
         """Return these rows."""
-        return type(self)(self.member[rows], self.template[rows], self.value[rows], self.cost[rows], self.spend[rows])
+        columns = (self.member, self.template, self.value, self.cost, self.spend, self.things)
+        return type(self)(*(column[rows] for column in columns))
+
+    @property
+    def things(self) -> Numbers:
+        """What each coupon is on."""
+        return self.template if self.product is None else self.product
+
+    @property
+    def kind(self) -> Numbers:
+        """Return a code of member and kind per row: 2·member, and 1 more for spend-and-save."""
+        return np.asarray(self.member.astype(np.int64) * 2 + self.spend)
+
+    @property
+    def same(self) -> Numbers:
+        """Return a code of member, kind and product per row, of which one at most is given."""
+        return np.asarray(self.kind * (int(self.things.max(initial=0)) + 1) + self.things)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +156,29 @@ def prices(offers: Offers, limits: Limits, sample_rows: int = SAMPLE_ROWS) -> Pr
 def _constraints(offers: Offers, limits: Limits, templates: int) -> tuple[Any, Numbers]:
     count = len(offers.member)
     row, one = np.arange(count), np.ones(count)
-    pairs, place = np.unique(offers.member * 2 + offers.spend, return_inverse=True)
+    pairs, place = np.unique(offers.kind, return_inverse=True)
+    _, thing, many = np.unique(offers.same, return_inverse=True, return_counts=True)
+    rivals = np.flatnonzero(many > 1)
+    rival = np.flatnonzero(many[thing] > 1)
     parts = [
         sparse.csr_matrix(offers.cost[None, :].astype(np.float64)),
         sparse.csr_matrix((one, (offers.template, row)), shape=(templates, count)),
         sparse.csr_matrix((one, (place, row)), shape=(len(pairs), count)),
+        sparse.csr_matrix((one[rival], (np.searchsorted(rivals, thing[rival]), rival)), shape=(len(rivals), count)),
     ]
-    return sparse.vstack(parts).tocsr(), limits.each(pairs % 2 == 1)
+    return sparse.vstack(parts).tocsr(), np.r_[limits.each(pairs % 2 == 1), np.ones(len(rivals))]
 
 
 def bound(offers: Offers, limits: Limits, priced: Prices) -> float:
     """Return the Lagrangian bound: limits at their prices plus every member's best reduced values."""
     reduced = priced.reduced(offers)
-    best = _best(offers.member * 2 + offers.spend, reduced, limits.each(offers.spend)) & (reduced > 0)
+    one = np.flatnonzero(_best(offers.same, reduced, np.ones(len(reduced))) & (reduced > 0))
+    best = one[_best(offers.kind[one], reduced[one], limits.each(offers.spend[one]))]
     return float(priced.budget * limits.budget + priced.stock @ limits.stock + reduced[best].sum())
 
 
 def _taken(offers: Offers, limits: Limits, priced: Prices) -> Chosen:
-    reduced, group = priced.reduced(offers), offers.member * 2 + offers.spend
+    reduced, group, same = priced.reduced(offers), offers.kind, np.unique(offers.same, return_inverse=True)[1]
     taken = np.zeros(len(reduced), dtype=np.bool_)
     open_rows = np.flatnonzero(reduced > -EPSILON)
     for _ in range(ROUNDS):
@@ -157,7 +186,8 @@ def _taken(offers: Offers, limits: Limits, priced: Prices) -> Chosen:
         left = limits.stock - np.bincount(offers.template[taken], minlength=len(limits.stock))
         money = limits.budget - int(offers.cost[taken].sum())
         rows = open_rows[(slack[open_rows] > 0) & (left[offers.template[open_rows]] > 0)]
-        rows = rows[~taken[rows] & (offers.cost[rows] <= money)]
+        rows = rows[(offers.cost[rows] <= money) & ~np.isin(same[rows], same[taken])]
+        rows = rows[_best(same[rows], reduced[rows], np.ones(len(rows)))]
         wanted = rows[_best(group[rows], reduced[rows], slack[rows])]
         wanted = wanted[_best(offers.template[wanted], reduced[wanted], left[offers.template[wanted]])]
         wanted = wanted[np.argsort(-reduced[wanted], kind="stable")]

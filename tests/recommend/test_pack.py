@@ -1,5 +1,6 @@
 """The pack of 12: within budget and stock always, near the best there is, and worked by hand where it is small."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -66,6 +67,7 @@ def check_limits(rows: Offers, limits: Limits, chosen: Any) -> None:
     for spend, most in ((False, limits.products), (True, limits.spends)):
         mine = rows.member[chosen & (rows.spend == spend)]
         assert np.bincount(mine, minlength=1).max() <= most
+    assert np.unique(rows.same[chosen], return_counts=True)[1].max(initial=0) <= 1
 
 
 @settings(deadline=None, max_examples=60)
@@ -83,6 +85,8 @@ def test_limits_are_never_exceeded(data: st.DataObject) -> None:
         data.draw(st.integers(0, 40)), np.array([data.draw(st.integers(0, 4)) for _ in range(templates)]),
         data.draw(st.integers(0, 3)), data.draw(st.integers(0, 2)),
     )  # fmt: skip
+    if data.draw(st.booleans()):
+        rows = replace(rows, product=rows.template // 2)
     pack = choose(rows, limits)
     check_limits(rows, limits, pack.chosen)
     assert not (pack.chosen & (rows.value <= 0)).any()
@@ -99,6 +103,60 @@ def programme(rows: Offers, limits: Limits) -> float:
     most = np.where(np.arange(group.max() + 1) % 2 == 1, limits.spends, limits.products)
     found = linprog(-rows.value, A_ub=use, b_ub=np.r_[limits.budget, limits.stock, most], bounds=(0, 1))
     return float(-found.fun)
+
+
+def test_never_two_of_one_product_though_two_templates_offer_it() -> None:
+    rows = offers([(0, 0, 9.0, 1, False), (0, 1, 8.0, 1, False), (0, 2, 5.0, 1, False), (1, 0, 7.0, 1, False)])
+    on_milk = replace(rows, product=np.array([3, 3, 4, 3]))
+    plenty = choose(on_milk, Limits(100, np.array([5, 5, 5])))
+    assert plenty.chosen.tolist() == [True, False, True, True]
+    # one piece of the first template: 8 + 5 + 7 beats 9 + 5
+    scarce = choose(on_milk, Limits(100, np.array([1, 5, 5])))
+    assert scarce.chosen.tolist() == [False, True, True, True]
+    assert scarce.bound == pytest.approx(20)
+
+
+TABLE = [
+    # member, template, value, cost, spend-and-save, product: templates 0 and 1 are both on product 0
+    (0, 0, 9.0, 4, False, 0), (0, 1, 7.0, 2, False, 0), (0, 2, 6.0, 3, False, 1), (0, 3, 4.0, 2, True, 2),
+    (0, 4, 5.0, 3, True, 3), (1, 0, 8.0, 4, False, 0), (1, 1, 7.5, 2, False, 0), (1, 2, 2.0, 3, False, 1),
+    (1, 3, 6.0, 2, True, 2), (1, 4, 1.0, 3, True, 3), (2, 0, 3.0, 4, False, 0), (2, 1, 2.5, 2, False, 0),
+    (2, 2, 7.0, 3, False, 1), (2, 3, 5.0, 2, True, 2), (2, 4, 6.5, 3, True, 3), (3, 0, 1.0, 4, False, 0),
+    (3, 1, 0.5, 2, False, 0), (3, 2, 5.5, 3, False, 1), (3, 3, -2.0, 2, True, 2), (3, 4, 2.0, 3, True, 3),
+]  # fmt: skip
+
+
+def best_by_trying_all(limits: Limits) -> float:
+    member, template, value, cost, spend, thing = (np.array(column) for column in zip(*TABLE, strict=True))
+    every = (np.arange(2 ** len(TABLE))[:, None] >> np.arange(len(TABLE))) & 1
+    every = every[every @ cost <= limits.budget]
+    for code, most in enumerate(limits.stock):
+        every = every[every[:, template == code].sum(axis=1) <= most]
+    for one in range(4):
+        for kind, most in ((False, limits.products), (True, limits.spends)):
+            every = every[every[:, (member == one) & (spend == kind)].sum(axis=1) <= most]
+        every = every[every[:, (member == one) & (thing == 0)].sum(axis=1) <= 1]
+    return float((every @ value).max())
+
+
+@pytest.mark.parametrize(
+    ("limits", "exact"),
+    [
+        # without scarcity each takes its best: 9+6+5, 8+2+6, 3+7+6.5, 1+5.5+2
+        (Limits(1000, np.full(5, 9), products=2, spends=1), 61.0),
+        # one piece a template: 9 + 7.5 + 7 + 6 + 6.5 (0→first, 1→second, 2→third, 3→second, 4→third)
+        (Limits(1000, np.ones(5, dtype=np.int64), products=2, spends=1), 36.0),
+        # 10 分 buy the four best values for money at 2 分: 7.5 + 7 + 6 + 5, and 4 where two spends are allowed
+        (Limits(10, np.full(5, 9), products=2, spends=2), 29.5),
+    ],
+)
+def test_the_table_of_twenty_rows_is_packed_as_well_as_by_trying_all(limits: Limits, exact: float) -> None:
+    columns = list(zip(*TABLE, strict=True))
+    rows = replace(offers([row[:5] for row in TABLE]), product=np.array(columns[5]))
+    assert best_by_trying_all(limits) == exact
+    pack = choose(rows, limits)
+    assert pack.value == exact
+    assert pack.bound >= exact - 1e-9
 
 
 @pytest.mark.parametrize("seed", range(3))
