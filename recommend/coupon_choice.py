@@ -5,20 +5,23 @@ mailing count. Response: logistic regression. Both shrink to zero (ridge); numpy
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from recommend import model_file
 from recommend.coupon_features import BadCoupons, Dense, Mailing, Numbers, Past, Receipts, Redemptions, cells
 
 RIDGE = 300.0
 FEWEST_ANSWERS = 20
 CHUNK = 2_000
 CLIP = 4.0
+KIND = "coupons 1"
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,29 @@ class Models:
     cut: int
     choice: Choice
     response: Response | None
+
+    def save(self, path: Path) -> str:
+        """Write the models as plain arrays behind a checksum, which is returned."""
+        arrays = {"cut": np.array(self.cut), "names": np.array(self.choice.names, dtype=np.str_),
+                  "redeemers": np.array(self.choice.redeemers)}  # fmt: skip
+        if self.choice.weights is not None:
+            arrays["choice"] = self.choice.weights
+        if self.response is not None:
+            arrays |= {f"response.{one.name}": np.array(getattr(self.response, one.name)) for one in fields(Response)}
+        return model_file.write(path, KIND, arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read models back; BadModelFile when the file is damaged or isn't one."""
+        stored = model_file.read(path, KIND)
+        names = [str(name) for name in stored["names"]]
+        response = None
+        if "response.bias" in stored:
+            parts = {one.name: stored[f"response.{one.name}"] for one in fields(Response)}
+            bias, usual = float(parts.pop("bias")), float(parts.pop("usual"))
+            response = Response(**parts, bias=bias, usual=usual)
+        choice = Choice(names, stored.get("choice"), int(stored["redeemers"]))
+        return cls(int(stored["cut"]), choice, response)
 
 
 @dataclass(frozen=True)
