@@ -1,11 +1,13 @@
 """What is in a member's next basket: candidates, ranker and self-tuning behind one door.
 
 Everything is learnt at earlier cuts of the log itself, where the next basket is known: the newest two cuts choose the
-best simple score (own decayed share + neighbours) and how much of it joins the forests; where the forests don't help,
-the simple score stays alone. A log whose days are only basket indices is counted from each member's newest basket.
+best simple score (own decayed share + neighbours), the forests' columns and how much of it joins them; where the
+forests don't help, the simple score stays alone. A log whose days are only basket indices is counted from each
+member's newest basket.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +26,7 @@ from recommend.ranker import (
     best_part,
     best_simple,
     calibrated,
+    column_sets,
     fit_forests,
     joined,
 )
@@ -122,6 +125,14 @@ class NextBasket:
             found.probability[row, : len(best)] = baskets[best]
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    names: tuple[str, ...]
+    simple: Simple
+    part: float
+    calibration: Calibration | None
+
+
 def fit(
     log: PurchaseLog, cut: int | None = None, *, parents: Sequence[ArrayLike] = (), seed: int = 7,
 ) -> NextBasket:  # fmt: skip
@@ -133,11 +144,12 @@ def fit(
     above = tuple(_coded(parent, len(log.items)) for parent in parents)
     tables = [training_table(past, now, day, above, seed) for day in cuts_of(past, now, order_only)]
     tables = [table for table in tables if len(table.member)]
-    simple, part, calibration = _judged(tables, seed)
-    forests, names = None, tuple(tables[0].columns) if tables else ()
-    if not np.isinf(part):
-        forests = _forests(tables, names, seed, ROWS)
-    return _placed(Learnt(order_only, len(above), seed, names, forests, simple, part, calibration), past, now, above)
+    chosen = _judged(tables, seed)
+    forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS)
+    learnt = Learnt(
+        order_only, len(above), seed, chosen.names, forests, chosen.simple, chosen.part, chosen.calibration
+    )  # fmt: skip
+    return _placed(learnt, past, now, above)
 
 
 def asked_at(
@@ -168,27 +180,27 @@ def _placed(learnt: Learnt, past: PurchaseLog, now: int, parents: tuple[Parents,
     return NextBasket(past, now, parents, learnt, neighbourhood(whole, learnt.seed), item_columns(whole))
 
 
-def _judged(tables: list[Table], seed: int) -> tuple[Simple, float, Calibration | None]:
+def _judged(tables: list[Table], seed: int) -> _Choice:
     """Choose on the newest cuts with what was known before them; without enough data the default simple score."""
     judges, earlier = tables[:JUDGES], tables[JUDGES:]
     if not judges:
-        return SIMPLE_DEFAULT, np.inf, None
+        return _Choice((), SIMPLE_DEFAULT, np.inf, None)
     member = np.concatenate([table.member + 10_000_000 * place for place, table in enumerate(judges)], dtype=np.int64)
     columns = {name: np.concatenate([table.columns[name] for table in judges]) for name in judges[0].columns}
     bought, size = (np.concatenate([getattr(table, name) for table in judges]) for name in ("bought", "size"))
     simple = best_simple(member, columns, bought, size)
-    score, part = simple(columns), np.inf
-    odds = score
+    score = simple(columns)
     start = min(int(table.day.min()) for table in judges)
     known = [table.where(table.day < start) for table in earlier]
-    try:
-        names = tuple(judges[0].columns)
-        odds = _forests(known, names, seed, JUDGED_ROWS).log_odds(stacked(columns, names))
-        part = best_part(member, odds, score, bought, size)
-    except TooLittle:
-        part = np.inf
-    joint = joined(odds, score, part)
-    return simple, part, calibrated(joint, bought) if bought.any() else None
+    worth, part, names, odds = -1.0, float(np.inf), tuple(columns), score
+    with suppress(TooLittle):
+        for some in column_sets(tuple(columns)):
+            tried = _forests(known, some, seed, JUDGED_ROWS).log_odds(stacked(columns, some))
+            found, its_part = best_part(member, tried, score, bought, size)
+            if found > worth:
+                worth, part, names, odds = found, its_part, some, tried
+    calibration = calibrated(joined(odds, score, part), bought) if bought.any() else None
+    return _Choice(names, simple, part, calibration)
 
 
 def _forests(tables: list[Table], names: tuple[str, ...], seed: int, most: int) -> Forests:

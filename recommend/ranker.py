@@ -5,7 +5,7 @@ serves NDCG, the second recall. Their mean log odds, perhaps joined by a simple 
 regression. scikit-learn is imported only when a model is fitted or asked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,9 @@ OWN_COLUMNS = (
     "day_half_180", "light",
 )  # fmt: skip
 OWN_PARTS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
+RELATIVE = (
+    "basket_half", "day_half", "history", "light", "small", "alike", "rank", "level", "due", "share",
+)  # fmt: skip
 PARTS = (0.0, 0.25, 0.5, 1.0, 2.0, np.inf)
 
 
@@ -91,8 +94,9 @@ def _drawn(bought: NDArray[np.bool_], seed: int, most: int) -> tuple[NDArray[np.
 def _fitted(bins: Floats, bought: NDArray[np.bool_], weight: Floats, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    trees, least = min(TREES, max(FEW_TREES, len(bins) // ROWS_A_TREE)), max(20, len(bins) // 2000)
     model = HistGradientBoostingClassifier(
-        max_iter=min(TREES, max(FEW_TREES, len(bins) // ROWS_A_TREE)), learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=max(20, len(bins) // 2000),
+        max_iter=trees, learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=least,
         l2_regularization=5.0, max_features=0.5, early_stopping=False, random_state=seed,
     )  # fmt: skip
     with one_thread():
@@ -176,10 +180,20 @@ def best_simple(
 
 def best_part(
     member: NDArray[Any], odds: Floats, simple: Floats, bought: NDArray[np.bool_], size: Floats
-) -> float:  # fmt: skip
-    """Return how much of log(simple) joins the odds best: infinity when the forests don't help."""
+) -> tuple[float, float]:  # fmt: skip
+    """Return (worth, how much of log(simple) joins the odds best): infinity when the forests don't help."""
     worth = {part: _worth(gain(member, joined(odds, simple, part), bought, size)) for part in PARTS}
-    return max(PARTS, key=lambda part: worth[part])
+    part = max(PARTS, key=lambda part: worth[part])
+    return worth[part], part
+
+
+def column_sets(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the columns to try: all, and only shares, ranks and cycles.
+
+    What names an item or a member (popularity, price, basket size) lets a forest learn by heart what sold in the weeks
+    it saw: worth it where items are few and bought often, harmful where they are many and bought rarely.
+    """
+    return tuple(names), tuple(name for name in names if name.startswith(RELATIVE))
 
 
 def _worth(measures: tuple[float, float]) -> float:

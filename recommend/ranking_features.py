@@ -4,7 +4,7 @@ Time counts twice: in days back from the cut and in the member's own baskets bac
 relative to the log handed in, so a log cut at a day describes what was known that day and nothing later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,8 +104,15 @@ def halved(age: NDArray[Any], half_life: Any) -> Floats:
     return np.asarray(np.exp2(-np.asarray(age, dtype=np.float32) / half_life), dtype=np.float32)
 
 
-def own_columns(past: History) -> Columns:
-    """Return what each pair's purchases say: counts, decayed shares, gaps, quantity and price (分 a piece)."""
+def own_columns(past: History, wanted: Container[str] | None = None) -> Columns:
+    """Return what each pair's purchases say: counts, decayed shares, gaps, quantity and price (分 a piece).
+
+    Of windows and half-lives only the `wanted` ones are reckoned, all when None.
+    """
+
+    def needed(name: str) -> bool:
+        return wanted is None or name in wanted
+
     log = past.log
     ago, age = past.ago[past.order], (past.now - log.day)[past.order]
     count = (past.end - past.start + 1).astype(np.float32)
@@ -114,21 +121,22 @@ def own_columns(past: History) -> Columns:
         return np.add.reduceat(weight, past.start, dtype=np.float32)
 
     found: dict[str, Any] = {"n": count}
-    found |= {f"days_{window}": total(age <= window) for window in DAY_WINDOWS}
-    found |= {f"baskets_{window}": total(ago < window) for window in BASKET_WINDOWS}
+    found |= {f"days_{window}": total(age <= window) for window in DAY_WINDOWS if needed(f"days_{window}")}
+    found |= {f"baskets_{window}": total(ago < window) for window in BASKET_WINDOWS if needed(f"baskets_{window}")}
     member = past.pair_member
     for kind, back, halves in (("day", age, DAY_HALF_LIVES), ("basket", ago, BASKET_HALF_LIVES)):
         whole = (past.now - log.day if kind == "day" else past.ago)[past.first]
-        for half in halves:
+        for half in (half for half in halves if needed(f"{kind}_half_{half}")):
             fades = halved(np.arange(int(back.max()) + 1), half)
             of = np.bincount(log.member[past.first], fades[whole], len(log.members)).astype(np.float32)
             found[f"{kind}_half_{half}"] = total(fades[back]) / np.maximum(of, 1e-9)[member]
-    for part in HISTORY_SHARES:
+    for part in (part for part in HISTORY_SHARES if needed(f"history_{part}")):
         weight = halved(past.ago, (part * np.maximum(1, past.baskets)).astype(np.float32)[log.member])
         found[f"history_{part}"] = past.total(past.share(weight))
-    slow = halved(np.arange(int(ago.max()) + 1), 20)[past.ago]
-    found["light"] = past.total(past.share(slow / past.size))
-    found["small"] = past.total(past.share(slow * np.where(past.size <= SMALL_BASKET, 1, FAINT)))
+    if needed("light") or needed("small"):
+        slow = halved(np.arange(int(ago.max()) + 1), 20)[past.ago]
+        found["light"] = past.total(past.share(slow / past.size))
+        found["small"] = past.total(past.share(slow * np.where(past.size <= SMALL_BASKET, 1, FAINT)))
     pieces = past.total(log.quantity)
     found["pieces"] = pieces / count
     found["price"] = past.total(log.amount) / np.maximum(pieces, 1)
@@ -233,8 +241,8 @@ def parent_columns(past: History, member: NDArray[Any], parent: Codes, name: str
     known = parent >= 0
     place, bought = past.pairs(member, np.maximum(parent, 0))
     bought &= known
-    columns = own_columns(past)
     kept = ("n", "basket_half_3", "basket_half_20", "last", "due")
+    columns = own_columns(past, kept)
     found: dict[str, Any] = {f"{name}_{one}": np.where(bought, columns[one][place], np.nan) for one in kept}
     found[f"{name}_part"] = own / np.maximum(found[f"{name}_basket_half_20"], 1e-6)
     return {label: np.asarray(column, dtype=np.float32) for label, column in found.items()}
