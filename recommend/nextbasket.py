@@ -1,7 +1,7 @@
 """What is in a member's next basket: candidates, ranker and self-tuning behind one door.
 
 Everything is learnt at earlier cuts of the log itself, where the next basket is known: the newest two cuts choose the
-best simple score (own decayed share + neighbours), the forests' columns and how much of it joins them; where the
+best simple score (own decayed share + neighbours) and how much of it joins the forests; where the
 forests don't help, the simple score stays alone. A log whose days are only basket indices is counted from each
 member's newest basket.
 """
@@ -26,9 +26,9 @@ from recommend.ranker import (
     best_part,
     best_simple,
     calibrated,
-    column_sets,
     fit_forests,
     joined,
+    relative_places,
 )
 from recommend.ranking_features import Columns, Floats, history, item_columns, ranks, stacked
 from recommend.ranking_tables import Parents, Table, cuts_of, table_of, training_table
@@ -192,13 +192,10 @@ def _judged(tables: list[Table], seed: int) -> _Choice:
     score = simple(columns)
     start = min(int(table.day.min()) for table in judges)
     known = [table.where(table.day < start) for table in earlier]
-    worth, part, names, odds = -1.0, float(np.inf), tuple(columns), score
+    part, names, odds = float(np.inf), tuple(columns), score
     with suppress(TooLittle):
-        for some in column_sets(tuple(columns)):
-            tried = _forests(known, some, seed, JUDGED_ROWS).log_odds(stacked(columns, some))
-            found, its_part = best_part(member, tried, score, bought, size)
-            if found > worth:
-                worth, part, names, odds = found, its_part, some, tried
+        odds = _forests(known, names, seed, JUDGED_ROWS).log_odds(stacked(columns, names))
+        part = best_part(member, odds, score, bought, size)
     calibration = calibrated(joined(odds, score, part), bought) if bought.any() else None
     return _Choice(names, simple, part, calibration)
 
@@ -208,7 +205,7 @@ def _forests(tables: list[Table], names: tuple[str, ...], seed: int, most: int) 
         raise TooLittle("too few purchases to learn from")
     rows = np.concatenate([stacked(table.columns, names) for table in tables])
     bought, size = (np.concatenate([getattr(table, name) for table in tables]) for name in ("bought", "size"))
-    return fit_forests(rows, bought, size, seed, most)
+    return fit_forests(rows, bought, size, seed, most, relative_places(names))
 
 
 def _coded(parents: ArrayLike, items: int) -> Parents:

@@ -1,13 +1,14 @@
 """The ranker: probability that a candidate is in the member's next basket, from two boosted forests.
 
 One forest counts every purchase alike, the other counts a basket as one whatever its size (weight 1/size): the first
-serves NDCG, the second recall. Their mean log odds, perhaps joined by a simple score, are calibrated by isotonic
-regression. scikit-learn is imported only when a model is fitted or asked.
+serves NDCG, the second recall. The first doesn't see what names an item or a member (popularity, price), so that it
+can't learn by heart what sold in the weeks it saw. Their mean log odds, perhaps joined by a simple score, are
+calibrated by isotonic regression. scikit-learn is imported only when a model is fitted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,12 @@ class Forests:
 
 
 def fit_forests(
-    rows: Floats, bought: NDArray[np.bool_], size: Floats, seed: int, most: int = ROWS
+    rows: Floats, bought: NDArray[np.bool_], size: Floats, seed: int, most: int = ROWS,
+    relative: NDArray[np.int64] | None = None,
 ) -> Forests:  # fmt: skip
     """Fit on candidate rows (whether it was bought, and the size of that next basket); TooLittle when hopeless.
+
+    The first forest sees only the columns at the places `relative`, all when None.
 
     Above `most` rows negatives are drawn and weighted up. Raises BadPurchases for infinite features or ragged columns.
     """
@@ -70,9 +74,10 @@ def fit_forests(
     rows, bought, size = rows[chosen], bought[chosen], size[chosen]
     limits = edges(rows)
     bins = binned(rows, limits)
-    plain = _fitted(bins, bought, weight, seed)
-    by_basket = _fitted(bins, bought, weight / size, seed + 1)
-    return Forests(planted(plain, limits), planted(by_basket, limits))
+    seen = np.arange(rows.shape[1]) if relative is None else relative
+    plain = planted(_fitted(bins[:, seen], bought, weight, seed), [limits[place] for place in seen.tolist()])
+    by_basket = planted(_fitted(bins, bought, weight / size, seed + 1), limits)
+    return Forests(replace(plain, feature=seen[plain.feature].astype(np.int32)), by_basket)
 
 
 def _drawn(bought: NDArray[np.bool_], seed: int, most: int) -> tuple[NDArray[np.int64], Floats]:
@@ -180,20 +185,15 @@ def best_simple(
 
 def best_part(
     member: NDArray[Any], odds: Floats, simple: Floats, bought: NDArray[np.bool_], size: Floats
-) -> tuple[float, float]:  # fmt: skip
-    """Return (worth, how much of log(simple) joins the odds best): infinity when the forests don't help."""
+) -> float:  # fmt: skip
+    """Return how much of log(simple) joins the odds best: infinity when the forests don't help."""
     worth = {part: _worth(gain(member, joined(odds, simple, part), bought, size)) for part in PARTS}
-    part = max(PARTS, key=lambda part: worth[part])
-    return worth[part], part
+    return max(PARTS, key=lambda part: worth[part])
 
 
-def column_sets(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the columns to try: all, and only shares, ranks and cycles.
-
-    What names an item or a member (popularity, price, basket size) lets a forest learn by heart what sold in the weeks
-    it saw: worth it where items are few and bought often, harmful where they are many and bought rarely.
-    """
-    return tuple(names), tuple(name for name in names if name.startswith(RELATIVE))
+def relative_places(names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the places of the columns that name no item and no member: shares, ranks and cycles."""
+    return np.array([place for place, name in enumerate(names) if name.startswith(RELATIVE)], dtype=np.int64)
 
 
 def _worth(measures: tuple[float, float]) -> float:

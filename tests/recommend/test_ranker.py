@@ -49,8 +49,8 @@ def test_an_infinite_part_is_the_simple_score_alone() -> None:
 
 def test_the_forests_stay_away_where_they_do_harm() -> None:
     right = BOUGHT.astype(np.float32)
-    assert ranker.best_part(MEMBER, 20 * (0.5 - right), right, BOUGHT, SIZE)[1] == np.inf
-    assert ranker.best_part(MEMBER, 20 * (right - 0.5), 1 - right, BOUGHT, SIZE)[1] == 0
+    assert ranker.best_part(MEMBER, 20 * (0.5 - right), right, BOUGHT, SIZE) == np.inf
+    assert ranker.best_part(MEMBER, 20 * (right - 0.5), 1 - right, BOUGHT, SIZE) == 0
 
 
 def test_a_planted_forest_answers_as_scikit_learn_does() -> None:
@@ -78,6 +78,15 @@ def test_forests_learn_what_was_bought_and_are_the_same_with_the_same_seed() -> 
     odds = one.log_odds(rows)
     assert odds[bought].mean() > odds[~bought].mean() + 1
     assert (odds == two.log_odds(rows)).all()
+
+
+def test_the_first_forest_sees_only_the_relative_columns() -> None:
+    rows, bought, size = drawn(missing=0.05)
+    relative = ranker.relative_places(["item_popular", "basket_half_3", "rank_alike", "member_size", "price"])
+    assert relative.tolist() == [1, 2]
+    forests = ranker.fit_forests(rows, bought, size, seed=3, relative=relative)
+    assert set(forests.plain.feature.tolist()) == {1, 2}
+    assert 0 in forests.by_basket.feature.tolist()
 
 
 def test_a_calibration_rises_and_meets_what_happened() -> None:
