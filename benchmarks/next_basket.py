@@ -243,11 +243,13 @@ def main() -> None:
     """Print a table per level."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--level", choices=LEVELS, action="append", help="only this level (may be repeated)")
-    for level in given.parse_args().level or LEVELS:
+    given.add_argument("--rival", action="append", default=[], help="only this baseline (may be repeated)")
+    wanted = given.parse_args()
+    for level in wanted.level or LEVELS:
         of = case(level)
         print(f"\n{level}: {len(np.unique(of.target().member)):,} members, {len(of.log.items):,} items", flush=True)
         answers = {"memberbot": alone(by_memberbot, of)}
-        answers |= {name: alone(by_field, of, name) for name in baselines(of)}
+        answers |= {name: alone(by_field, of, name) for name in baselines(of) if name in (wanted.rival or [name])}
         report(of, {name: answer for name, answer in answers.items() if answer is not None})
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from bot.api import mount
+from bot.exports import mount_exports
 from bot.running import Running
 from bot.service import Service
 from bot.webhook import Receive, Scope, Send
@@ -50,6 +51,7 @@ def build_app(service: Service, *, scheduler: bool = True, address: str = "") ->
     api = FastAPI(title="memberbot", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     _operations(api, service)
     _pictures(api)
+    mount_exports(api, service)
     mount(api, service)
     if running.sandbox is not None:
         api.include_router(running.sandbox.router, prefix="/sandbox")

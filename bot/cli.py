@@ -3,7 +3,6 @@
 import json as jsonlib
 import os
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from bot import (
     command_import,
     command_insight,
     command_members,
+    command_nlu,
     config_file,
     demo,
     logs,
@@ -43,7 +43,6 @@ from bot.opening import (
     running_address,
 )
 from bot.service import Service, build
-from handlers.understanding import understand
 from members import auditing, identity, schema, settings
 from members.vault import generate_key
 
@@ -69,11 +68,14 @@ imports.command("orders")(command_import.orders)
 members_of.command("merge")(command_members.merge)
 members_of.command("unmerge")(command_members.unmerge)
 members_of.command("history")(command_members.history)
+members_of.command("export")(command_members.export)
+members_of.command("erase")(command_members.erase)
 members_of.command("trail")(command_members.member_trail)
 staff.command("trail")(command_members.staff_trail)
 app.command("statement")(command_books.statement)
 app.command("recommend")(command_insight.recommend)
 app.command("repurchase")(command_insight.repurchases)
+app.command("nlu")(command_nlu.nlu)
 
 
 @app.command()
@@ -175,26 +177,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@app.command()
-def nlu(
-    texts: Annotated[list[str] | None, typer.Argument()] = None,
-    staff: Annotated[bool, typer.Option("--staff", help="按店员来理解")] = False,
-    json: Json = False,
-) -> None:
-    """Print intent, confidence and slots of each text (or of each line on standard input)."""
-    for text in texts or (line.rstrip("\n") for line in sys.stdin):
-        said = understand(text, staff=staff)
-        if json:
-            out(
-                jsonlib.dumps(
-                    {"text": text, "intent": said.intent, "confidence": said.confidence, "slots": dict(said.slots)},
-                    ensure_ascii=False,
-                )
-            )
-        else:
-            out(f"{said.intent}\t{said.confidence:.2f}\t{jsonlib.dumps(dict(said.slots), ensure_ascii=False)}\t{text}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import json as jsonlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from bot.console import out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from bot.service import Service
 from handlers.copy import yuan
-from members import audit, coupons, ledger, merging, merging_history, notices
+from members import audit, coupons, erasing, exporting, forgetting, ledger, merging, merging_history, notices
 from members.audit import Actor, Trace
 from members.errors import MemberError
 from members.merging_history import History
@@ -60,7 +61,9 @@ def unmerge(
     service = open_service(config)
     try:
         with service.database.transaction() as connection:
-            done = merging.unmerge(connection, service.vault, merge_id, by=BY, now=service.clock.now())
+            done = merging.unmerge(
+                connection, service.vault, service.config.rules, merge_id, by=BY, now=service.clock.now()
+            )
             for member in (done.source, done.target):
                 _tell(service, connection, member, "notice_unmerged", f"{merge_id}:{member}")
     except MemberError as error:
@@ -77,6 +80,57 @@ def history(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> None:
     with service.database.reading() as connection:
         found = merging_history.of_member(connection, service.vault, find(service, connection, ref))
     show(asdict(found), json, lambda _: out("\n".join(_history(service, found))))
+
+
+def export(
+    ref: Annotated[str, typer.Argument(metavar="MEMBER", help="会员编号、手机号、卡号或 openid")],
+    target: Annotated[Path | None, typer.Option("--out", help="写到文件,不写则打印")] = None,
+    config: ConfigPath = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Print or write everything the books hold about a member, as JSON, for the member's own eyes; it is audited."""
+    service = open_service(config)
+    now = service.clock.now()
+    with service.database.transaction() as connection:
+        member = find(service, connection, ref)
+        found = exporting.gather(connection, service.vault, member, now)
+        audit.write(connection, BY, "member.export", member, {}, now=now)
+    text = jsonlib.dumps(found, ensure_ascii=False, indent=1)
+    if target is None:
+        show(found, json, lambda _: out(text))
+        return
+    try:
+        target.touch(mode=0o600)
+        target.write_text(text, "utf-8")
+    except OSError as error:
+        refuse(f"写不了 {target}:{error.strerror}")
+    show({"member": member, "file": str(target)}, json, lambda _: out(f"已写入 {target}"))
+
+
+def erase(
+    ref: Annotated[str, typer.Argument(metavar="MEMBER", help="会员编号、手机号、卡号或 openid")],
+    at_once: Annotated[bool, typer.Option("--now", help="不等冷静期,立即注销,不能恢复")] = False,
+    config: ConfigPath = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Begin a member's cool-down, or with --now forget them at once; refused while there is principal to pay out."""
+    service = open_service(config)
+    now, say = service.clock.now(), service.copy.text
+    try:
+        with service.database.transaction() as connection:
+            member = find(service, connection, ref)
+            wish = erasing.ask(connection, service.config.rules, member, by=BY, note=say("reason_leaving"), now=now)
+            done = forgetting.forget(connection, wish.id, member, by=BY, now=now) if at_once else None
+            hindered = "" if at_once else erasing.hindrance(connection, member, now)
+    except MemberError as error:
+        refuse(say(error.code, **error.facts))
+    if done is None:
+        lines = [f"会员 {member} 将在 {service.copy.day(wish.due_at)} 之后注销,会员可以回复「撤销注销」"]
+        lines += [f"还要等待:{say(f'erase_{hindered}')}"] if hindered else []
+    else:
+        lines = [f"会员 {member} 已注销", *_amounts("作废", {k: v for k, v in done.items() if v})]
+    shown = {"member": member, "erasure": wish.id, "due": wish.due_at, "done": done, "waits_for": hindered}
+    show(shown, json, lambda _: out("\n".join(lines)))
 
 
 def member_trail(ref: str, many: Many = 50, config: ConfigPath = DEFAULT, json: Json = False) -> None:

@@ -14,12 +14,15 @@ from sqlalchemy.exc import ArgumentError
 from bot import config_file
 from bot.envelope import decode_aes_key
 from handlers.copy import problems as copy_problems
+from handlers.nlu.own import UnderstandingRules, twice
+from handlers.routes import ROUTES
 from members.rules import (
     VOUCHER,
     BindingRules,
     Code,
     CouponRule,
     LoyaltyRules,
+    PrivacyPromises,
     PrivacyRules,
     Rules,
     Section,
@@ -133,13 +136,15 @@ class Config(Section):
     recommend: RecommendRules = RecommendRules()
     schedule: ScheduleRules = ScheduleRules()
     copy_: dict[str, str] = Field(default={}, alias="copy")
+    understanding: UnderstandingRules = UnderstandingRules()
     sandbox: SandboxSection = SandboxSection()
     privacy: PrivacyRules
 
     @property
     def rules(self) -> Rules:
         """Return what the books and the conversation need."""
-        return Rules(self.shop, self.loyalty, self.coupons, self.sms.limits, self.staff)
+        promised = PrivacyPromises(**self.privacy.model_dump(include=set(PrivacyPromises.model_fields)))
+        return Rules(self.shop, self.loyalty, self.coupons, self.sms.limits, self.staff, promised)
 
     @property
     def push_rules(self) -> PushRules:
@@ -170,6 +175,7 @@ class Config(Section):
             self._loyalty_names,
             self._campaigns,
             self._copy,
+            self._phrases,
         )
 
     def _rewards(self) -> Iterable[Problem]:
@@ -206,6 +212,15 @@ class Config(Section):
     def _copy(self) -> Iterable[Problem]:
         for key, message in copy_problems(self.copy_):
             yield ("copy", key), message, None
+
+    def _phrases(self) -> Iterable[Problem]:
+        """Phrases are of intents that exist, and each means one thing."""
+        phrases, known = self.understanding.phrases, [name for name, route in ROUTES.items() if route.clickable]
+        for intent in phrases:
+            if intent not in known:
+                yield ("understanding", "phrases", intent), f"没有叫「{intent}」的意图", near(intent, known)
+        for intent, text, other in twice(phrases):
+            yield ("understanding", "phrases", intent), f"「{text}」已经是 {other} 的说法", None
 
     def _safety(self) -> Iterable[Problem]:
         if self.sandbox.enabled and self.wechat.api_base == REAL_API:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,20 +11,22 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from bot.inbound import parse_xml
 from bot.logs import safe_trace
 from bot.metrics import HANDLED
-from bot.render import TEXT_BYTES, reply_xml, size
-from handlers import flows, routing
+from bot.render import TEXT_BYTES, in_script, reply_xml, size, text_of
+from handlers import events, flows, routing
 from handlers.context import Context, Reply
 from handlers.copy import Copy
 from handlers.inbound import Inbound
+from handlers.nlu.own import Own
+from handlers.reading import MAX_TEXT
 from handlers.routes import EVENTS
-from members import inbox, outbox, people
+from members import handoffs, inbox, outbox, people, scripts
 from members.clock import Clock
 from members.db import Database
 from members.errors import MemberError
 from members.people import Person
+from members.places import Places
 from members.rules import Rules
 from members.segments import SegmentRule
 from members.vault import Vault
@@ -64,6 +66,7 @@ class Setup:
     app_id: str
     link: Callable[[str, str], str]
     segments: Mapping[str, SegmentRule] = field(default_factory=dict)
+    own: Own | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Dispatcher:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
+        self._places = Places()
         self.wake: Callable[[], None] = lambda: None
 
     def process(self, jobs: Sequence[Job]) -> None:
@@ -122,6 +126,7 @@ class Dispatcher:
     def _answer_all(
         self, connection: Connection, jobs: Sequence[Job], now: datetime, wake: list[str], *, alone: bool
     ) -> list[tuple[str, str, str]]:
+        jobs = self._write_fates(connection, jobs)
         if not jobs:
             return []
         for window in ("message", "action"):
@@ -131,9 +136,32 @@ class Dispatcher:
         answered = []
         for job in jobs:
             person = persons.get(job.inbound.openid) or Person(job.inbound.openid)
-            answered.append((job, person, self._answer(connection, job, person, now, wake, alone=alone)))
+            person = _read_script(connection, job.inbound, person)
+            back = self._come_back(connection, job, person, now)
+            found = self._answer(connection, job, person, now, wake, alone=alone)
+            if back and found.reply.text:
+                found = replace(found, reply=replace(found.reply, text=f"{back}\n{found.reply.text}"))
+            answered.append((job, person, found))
         handed = self._hand_over(connection, answered, now)
-        return [self._finish(connection, job, found, handed, now, wake) for job, _, found in answered]
+        return [self._finish(connection, job, person, found, handed, now, wake) for job, person, found in answered]
+
+    @staticmethod
+    def _write_fates(connection: Connection, jobs: Sequence[Job]) -> list[Job]:
+        """Write what became of sends in bulk, which nobody answers; return the other messages."""
+        finished = [job for job in jobs if job.inbound.event.lower() in events.FATES]
+        if finished:
+            outbox.confirm(connection, [fate for job in finished for fate in events.fates(job.inbound)])
+        for job in finished:
+            job.xml = ""
+            HANDLED.labels(job.inbound.event.lower()).inc()
+        return [job for job in jobs if job not in finished] if finished else list(jobs)
+
+    def _come_back(self, connection: Connection, job: Job, person: Person, now: datetime) -> str:
+        """End a talk with a person that has lasted its time; return what the next answer says of it."""
+        if person.paused_until is None or person.paused_until > now or job.inbound.window != "message":
+            return ""
+        handoffs.end(connection, person.openid, by="time", now=now)
+        return self._setup.copy.text("human_time_over")
 
     def _answer(
         self, connection: Connection, job: Job, person: Person, now: datetime, wake: list[str], *, alone: bool
@@ -141,15 +169,15 @@ class Dispatcher:
         setup, inbound = self._setup, job.inbound
         ctx = Context(
             connection, person, setup.app_id, setup.rules, setup.recommend, setup.copy, setup.vault, now, inbound.key,
-            setup.link, wake, setup.segments,
+            setup.link, wake, setup.segments, places=self._places,
         )  # fmt: skip
-        chosen = routing.plan(inbound, person, ctx.stand)
+        chosen = routing.plan(inbound, person, ctx.stand, now, setup.own)
         if chosen.takes_up:  # outside the savepoint: a refusal must not bring back what waited for a 确认
             flows.take_up(ctx)
         event = inbound.event.lower() if inbound.event.lower() in EVENTS else "other_event"
         intent = chosen.route.intent if chosen.route else event
         HANDLED.labels(intent).inc()
-        if not (chosen.writes or alone):
+        if not chosen.writes and (chosen.light or not alone):
             return self._try(job, ctx, chosen, intent)
         for attempt in (1, 2):
             savepoint = connection.begin_nested()
@@ -209,8 +237,8 @@ class Dispatcher:
         return found
 
     def _finish(
-        self, connection: Connection, job: Job, found: _Answered, handed: dict[str, list[tuple[int, str]]],
-        now: datetime, wake: list[str],
+        self, connection: Connection, job: Job, person: Person, found: _Answered,
+        handed: dict[str, list[tuple[int, str]]], now: datetime, wake: list[str],
     ) -> tuple[str, str, str]:  # fmt: skip
         inbound, reply = job.inbound, found.reply
         text = reply.text
@@ -218,16 +246,18 @@ class Dispatcher:
             longer = f"{text}\n\n{waiting}"
             if size(longer) <= TEXT_BYTES and outbox.hand_over(connection, row, now):
                 text = longer
-        self._say(job, Reply(text, reply.articles), now)
+        self._say(job, replace(reply, text=text), now, person.script)
         if job.late and job.text:
             self._book_late(connection, job, now)
             wake.append("late")
             job.xml = ""
         return inbound.key, job.xml or "", found.incident
 
-    @staticmethod
-    def _say(job: Job, reply: Reply, now: datetime) -> None:
+    def _say(self, job: Job, reply: Reply, now: datetime, script: str = "") -> None:
+        reply = in_script(reply, script)
         job.text = reply.text or "".join(f"{a.title}\n{a.description}\n{a.url}" for a in reply.articles)
+        if reply.transfer:  # a message that is answered late can't be passed on any more
+            job.text = scripts.spoken(self._setup.copy.text("human_resend"), script)
         job.xml = reply_xml(reply, to=job.inbound.openid, sender=job.inbound.to, created=int(now.timestamp()))
 
     def _book_late(self, connection: Connection, job: Job, now: datetime) -> None:
@@ -246,11 +276,21 @@ class Dispatcher:
         now = self._setup.clock.now()
         with self._setup.database.transaction() as connection:
             if not job.text:
-                job.text = text_of(job.xml)
+                job.text = text_of(job.xml) or self._setup.copy.text("human_resend")
             self._book_late(connection, job, now)
             inbox.store(connection, [(job.inbound.key, "", "")])
         self.wake()
         return True
+
+
+def _read_script(connection: Connection, inbound: Inbound, person: Person) -> Person:
+    """Return the person as they write now: typed words show it, a tap and a voice do not."""
+    typed = inbound.text[:MAX_TEXT] if inbound.kind == "text" and inbound.window == "message" else ""
+    written = scripts.written(typed, person.script)
+    if written is None or written == person.script:
+        return person
+    people.writes_in(connection, person.openid, written)
+    return replace(person, script=written)
 
 
 def _passes(error: DBAPIError) -> bool:
@@ -258,13 +298,3 @@ def _passes(error: DBAPIError) -> bool:
     state, code = str(getattr(error.orig, "sqlstate", "")), int(getattr(error.orig, "sqlite_errorcode", 0))
     passing = state.startswith(PASSING) and state != CANCELLED
     return error.connection_invalidated or passing or code & 0xFF in BUSY
-
-
-def text_of(xml: str) -> str:
-    """Return the text of a stored reply (its graphic entries as lines)."""
-    root = parse_xml(xml.encode())
-    if root.get("MsgType") == "text":
-        return str(root.get("Content") or "")
-    item = root["Articles"]["item"]
-    entries = item if isinstance(item, list) else [item]
-    return "\n".join(f"{e.get('Title')}\n{e.get('Description')}\n{e.get('Url')}" for e in entries)

@@ -1,9 +1,12 @@
 """From a Reply to the XML the platform takes: safe against injection, cut by bytes."""
 
 import re
+from dataclasses import replace
 from xml.sax.saxutils import escape
 
+from bot.inbound import parse_xml
 from handlers.context import Reply
+from members import scripts
 
 TEXT_BYTES = 2000  # "cut at 2000 UTF-8 bytes on a character boundary (2048 bytes is the measured limit)"
 ARTICLES = 8
@@ -11,6 +14,10 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _TEXT = (
     "<xml><ToUserName><![CDATA[{to}]]></ToUserName><FromUserName><![CDATA[{sender}]]></FromUserName>"
     "<CreateTime>{created}</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[{text}]]></Content></xml>"
+)
+_TRANSFER = (
+    "<xml><ToUserName><![CDATA[{to}]]></ToUserName><FromUserName><![CDATA[{sender}]]></FromUserName>"
+    "<CreateTime>{created}</CreateTime><MsgType><![CDATA[transfer_customer_service]]></MsgType></xml>"
 )
 _NEWS = (
     "<xml><ToUserName><![CDATA[{to}]]></ToUserName><FromUserName><![CDATA[{sender}]]></FromUserName>"
@@ -21,6 +28,8 @@ _NEWS = (
 
 def reply_xml(reply: Reply, *, to: str, sender: str, created: int) -> str:
     """Return the reply's XML, or '' for no answer. wechatpy's own CDATA lets `]]>` break out, so ours splits it."""
+    if reply.transfer:
+        return _TRANSFER.format(to=cdata(to), sender=cdata(sender), created=created)
     if reply.articles:
         items = "".join(
             f"<item><Title>{_safe(a.title)}</Title><Description>{_safe(a.description)}</Description>"
@@ -60,3 +69,24 @@ def cdata(text: str) -> str:
 def size(text: str) -> int:
     """Return the UTF-8 bytes of a text."""
     return len(text.encode())
+
+
+def in_script(reply: Reply, script: str) -> Reply:
+    """Return a reply in the script its reader writes; the addresses behind it stay."""
+    if script != scripts.TRADITIONAL:
+        return reply
+    articles = [
+        replace(a, title=scripts.spoken(a.title, script), description=scripts.spoken(a.description, script))
+        for a in reply.articles
+    ]
+    return replace(reply, text=scripts.spoken(reply.text, script), articles=articles)
+
+
+def text_of(xml: str) -> str:
+    """Return the text of a stored reply (its graphic entries as lines)."""
+    root = parse_xml(xml.encode())
+    if root.get("MsgType") != "news":
+        return str(root.get("Content") or "")
+    item = root["Articles"]["item"]
+    entries = item if isinstance(item, list) else [item]
+    return "\n".join(f"{e.get('Title')}\n{e.get('Description')}\n{e.get('Url')}" for e in entries)

@@ -11,6 +11,7 @@ from bot.sandbox import Sandbox, SandboxSettings, TemplateSpec, build_sandbox
 from bot.sandbox_hooks import ShopHooks
 from bot.service import Service
 from bot.wechat import WeChatError
+from handlers import understanding
 from scheduler.delivery import Deliverer
 from scheduler.jobs import build_jobs
 from scheduler.schedule import Schedule
@@ -41,6 +42,7 @@ class Running:
         await asyncio.to_thread(service.prepare)
         service.dispatcher.wake = self._wake
         service.writer.start(asyncio.get_running_loop())
+        ears = asyncio.create_task(asyncio.to_thread(understanding.warm))
         for inbound in service.spool.pending():
             service.writer.submit(inbound, late=True)
         menu: asyncio.Task[None] | None = None
@@ -53,6 +55,7 @@ class Running:
         try:
             yield
         finally:
+            ears.cancel()
             if menu is not None:
                 menu.cancel()
             if self._worker is not None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from bot.sandbox import Person
 from bot.sandbox_books import written
 from bot.service import Service
-from members import identity, settings, shops
+from members import arrivals, identity, settings, shops, staffing
 from members.tables import Verification, table
 from members.vault import normalise_phone
 from scheduler import reports
@@ -74,12 +74,19 @@ class ShopHooks:
             return list(reports.sent_log(connection, limit))
 
     def qr_scenes(self) -> list[dict[str, Any]]:
-        """Return the codes on the shop's walls."""
-        return [
-            {"scene": "store_entrance", "title": "门店入口立牌"},
-            {"scene": "table_8", "title": "8号桌桌牌"},
-            {"scene": "poster_spring", "title": "商场海报"},
+        """Return the codes on the shop's walls: those of a store and of who serves there, of a campaign, of a table."""
+        with self._service.database.reading() as connection:
+            server = next((one for one in staffing.active(connection) if one.store is not None), None)
+            store = shops.name_of(connection, server.store) if server is not None else None
+        named: list[tuple[str, object, str]] = []
+        if server is not None:
+            named += [("store", server.store, f"{store}入口立牌"), ("staff", server.id, f"{server.name}的工牌")]
+        campaigns = [
+            ("campaign", name, f"「{name}」海报") for name in self._service.config.campaigns if len(name) <= 60
         ]
+        found = [*named, *campaigns[:1]]
+        codes = [{"scene": arrivals.scene_of(kind, str(ref)), "title": title} for kind, ref, title in found]
+        return [*codes, {"scene": "table_8", "title": "8号桌桌牌"}]
 
     def subscriptions(self) -> list[dict[str, Any]]:
         """Return the subscription notices a member can be asked for."""

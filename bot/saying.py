@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from bot.app import build_app
-from bot.dispatch import text_of
+from bot.render import text_of
 from bot.service import Service
 from bot.serving import Server, settings
 
@@ -52,7 +52,7 @@ def say(address: str, openid: str, text: str) -> dict[str, Any]:
         turn = answer.json()
         patience = PATIENCE_SECONDS if "验证码" in (turn["reply"] or "") else QUIET_SECONDS
         messages = _settle(client, openid, before, patience)
-    said = text_of(turn["reply_xml"]) if turn["reply_xml"] else turn["reply"]
+    said = (text_of(turn["reply_xml"]) if turn["reply_xml"] else "") or turn["reply"]
     return {"reply": said, "failed": turn["failed"], "books": turn["books"], "messages": messages}
 
 

@@ -17,6 +17,7 @@ from bot.wechat import WeChatClient
 from bot.wire import LiveWire
 from bot.writer import Writer
 from handlers.copy import Copy
+from handlers.nlu.own import Own
 from members import coupons, schema, settings, shops, slots, tails
 from members.clock import Clock
 from members.db import Database
@@ -80,7 +81,7 @@ def build(config: Config, path: Path, *, clock: Clock | None = None) -> Service:
     copy = Copy(config.copy_, shop=config.shop.name, zone=config.shop.zone, service_phone=config.shop.service_phone)
     setup = Setup(
         database, vault, rules, config.recommend, copy, clock, section.app_id,
-        partial(_link, section.public_url), config.segments,
+        partial(_link, section.public_url), config.segments, _own(config),
     )  # fmt: skip
     dispatcher = Dispatcher(setup)
     spool = Spool(folder / "spool", vault)
@@ -94,6 +95,11 @@ def build(config: Config, path: Path, *, clock: Clock | None = None) -> Service:
         config, folder, database, vault, clock, copy, dispatcher, writer, spool, Webhook(envelope, writer, spool),
         wechat, LiveWire(wechat, _sms(config)),
     )  # fmt: skip
+
+
+def _own(config: Config) -> Own | None:
+    phrases = config.understanding.phrases
+    return Own(phrases) if phrases else None
 
 
 def _link(public_url: str, path: str, subject: str) -> str:

@@ -1,6 +1,6 @@
 """Binding by SMS code, changing the phone, unbinding. Decisions and their reasons: docs/identity.md."""
 
-from handlers import flows, notices
+from handlers import flows, inviting, leaving, notices
 from handlers.context import Context, Reply
 from handlers.copy import yuan
 from handlers.flows import Flow, Purpose
@@ -8,7 +8,7 @@ from handlers.grammar import SURE
 from handlers.inbound import Inbound
 from handlers.staff import joining
 from handlers.understanding import Understood
-from members import adoption, audit, buyers, conversations, coupons, identity, ledger, tiers, verification
+from members import adoption, arrivals, audit, buyers, conversations, coupons, identity, ledger, tiers, verification
 from members.errors import MemberError
 from members.vault import mask_phone, normalise_phone
 
@@ -18,6 +18,8 @@ def bind(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     phone = said.slots.get("phone")
     if ctx.person.member is not None:
         return _bind_again(ctx, phone)
+    if "invite" in said.slots:
+        inviting.noted(ctx, said.slots["invite"])
     if phone is None:
         flows.wait_for(ctx, Flow.ASK_PHONE)
         return Reply(ctx.copy.text("bind_ask_phone"))
@@ -118,6 +120,8 @@ def _proved(ctx: Context, checked: verification.Checked) -> Reply:
     flows.leave(ctx)
     if checked.purpose == Purpose.STAFF:
         return joining.proved(ctx, checked.phone)
+    if checked.purpose == Purpose.ERASE:
+        return leaving.proved(ctx, checked.phone)
     if checked.purpose == Purpose.BIND:
         return _bound(ctx, checked.phone)
     if ctx.person.member is None:
@@ -163,7 +167,8 @@ def _bound(ctx: Context, phone: str) -> Reply:
         most_openids=rules.binding.openids_per_member, now=ctx.now,
     )  # fmt: skip
     audit.write(ctx.connection, ctx.by, "identity.bind", member, {"taken_over": taken_over}, now=ctx.now)
-    adopted = _adopted(ctx, member)
+    arrivals.belong(ctx.connection, ctx.openid, member)
+    adopted = _adopted(ctx, member) + inviting.at_binding(ctx, member, phone, known=taken_over)
     if not taken_over:
         return Reply(ctx.copy.text("bound_new", tier=tier) + adopted)
     told = {"time": ctx.now, "phone": mask_phone(phone)}

@@ -13,6 +13,7 @@ from handlers.understanding import Understood
 from members.audit import Actor
 from members.conversations import Stand
 from members.people import MemberView, Person, StaffView
+from members.places import Places
 from members.rules import Rules
 from members.segments import SegmentRule
 from members.vault import Vault
@@ -31,10 +32,14 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the person gets: a text, or articles; neither is no answer at all (only to events that ask for none)."""
+    """What the person gets: a text, or articles; neither is no answer at all (only to events that ask for none).
+
+    `transfer` hands the message itself to the platform's customer service, which leaves no room for words.
+    """
 
     text: str = ""
     articles: Sequence[Article] = ()
+    transfer: bool = False
 
 
 SILENT = Reply()
@@ -67,6 +72,7 @@ class Context:
     wake: list[str] = field(default_factory=list)
     segments: Mapping[str, SegmentRule] = field(default_factory=dict)
     flow: Stand | None = None
+    places: Places = field(default_factory=Places)
 
     @property
     def openid(self) -> str:

@@ -6,13 +6,28 @@ from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from handlers.events_copy import EVENTS_TEXTS
 from handlers.member_copy import MEMBER_TEXTS
+from handlers.offers_copy import OFFERS_TEXTS
+from handlers.privacy_copy import PRIVACY_TEXTS
 from handlers.staff.copy import STAFF_TEXTS
 from handlers.till.copy import TILL_TEXTS
+from handlers.understanding_copy import UNDERSTANDING_TEXTS
 from handlers.value_copy import VALUE_TEXTS
 from members.money import yuan as yuan
 
-TEXTS: Mapping[str, str] = MappingProxyType({**MEMBER_TEXTS, **VALUE_TEXTS, **STAFF_TEXTS, **TILL_TEXTS})
+TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        **MEMBER_TEXTS,
+        **EVENTS_TEXTS,
+        **OFFERS_TEXTS,
+        **PRIVACY_TEXTS,
+        **VALUE_TEXTS,
+        **STAFF_TEXTS,
+        **TILL_TEXTS,
+        **UNDERSTANDING_TEXTS,
+    }
+)
 
 
 class Copy:

@@ -3,8 +3,10 @@
 from datetime import datetime, time
 from typing import Any
 
-from handlers import notices, value
+from handlers import calling, notices, value
+from handlers.choosing import Option
 from handlers.context import Article, Context, Reply
+from handlers.grammar import SURE
 from handlers.inbound import Inbound
 from handlers.understanding import Understood
 from members import audit, member_code, slots
@@ -19,9 +21,36 @@ LISTED = 8
 
 def show(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """List what is usable now; of one that was asked for, show code, token and, with a public address, a QR picture."""
-    if not said.slots:
-        return value.coupons(inbound, ctx, said)
-    number, coupon = _chosen(ctx, said)
+    if "no" in said.slots or "code" in said.slots:
+        return _one(ctx, *_chosen(ctx, said))
+    text = said.slots.get("name") or inbound.text
+    found, sure = calling.coupons_meant(ctx, text)
+    if found and (verb := calling.verb_in(text)) is not None:
+        return {"transfer_coupon": transfer, "book_coupon": book}[verb](inbound, ctx, said)
+    if len(found) == 1 and sure:
+        return _one(ctx, *_chosen(ctx, _coded(found[0])))
+    if found:
+        return calling.which(ctx, found, "coupons", sure=sure)
+    return _listed(inbound, ctx, said, calling.gone(ctx, text))
+
+
+def _listed(inbound: Inbound, ctx: Context, said: Understood, gone: str | None) -> Reply:
+    """List the coupons; a number shows one of them, unless something else waits for the member."""
+    reply = value.coupons(inbound, ctx, said)
+    found = books.usable(ctx.connection, ctx.member.id, ctx.now, many=value.SHOWN)
+    parts = [ctx.copy.text("coupon_have_none", title=gone)] if gone else []
+    options = [Option(calling.told_apart(ctx, coupon, found), "coupons", {"code": coupon.code}) for coupon in found]
+    if options and calling.listed(ctx, options):
+        return Reply("\n".join([*parts, reply.text, ctx.copy.text("coupons_number")]))
+    picture = [ctx.copy.text("coupons_one")] if options and ctx.link("qr", "0") else []
+    return Reply("\n".join([*parts, reply.text, *picture]))
+
+
+def _coded(coupon: Any) -> Understood:
+    return Understood("coupons", SURE, {"code": coupon.code})
+
+
+def _one(ctx: Context, number: int, coupon: Any) -> Reply:
     rule = books.rule_of(coupon.rule or {})
     token = member_code.coupon_token(ctx.vault, coupon.id, ctx.now)
     facts = {
@@ -53,6 +82,11 @@ def _more(ctx: Context, number: int, coupon: Any, rule: CouponRule) -> list[str]
 def transfer(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Offer a coupon to a friend: 转赠 2; the word is sent back to be passed on. 取消转赠 2 takes the offer back."""
     if "no" not in said.slots and "code" not in said.slots:
+        named = _by_name(inbound, ctx, said, "transfer_coupon")
+        if isinstance(named, Reply):
+            return named
+        said = named
+    if "no" not in said.slots and "code" not in said.slots:
         return Reply(_transferable(ctx))
     _, coupon = _chosen(ctx, said)
     if "off" in said.slots:
@@ -63,6 +97,19 @@ def transfer(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     word = books.offer_transfer(ctx.connection, ctx.vault, ctx.member.id, coupon.code, now=ctx.now)
     _write(ctx, coupon.id, "offered")
     return Reply(ctx.copy.text("transfer_offered", title=coupon.title, word=books.spell(word), hours=books.HOURS))
+
+
+def _by_name(inbound: Inbound, ctx: Context, said: Understood, intent: str) -> Understood | Reply:
+    """Return the line with the coupon it names, or as it was when it names none, or a question which is meant."""
+    text = said.slots.get("name") or inbound.text
+    found, sure = calling.coupons_meant(ctx, text)
+    more = {name: said.slots[name] for name in ("off", "slot") if name in said.slots}
+    more |= {"off": "1"} if calling.taken_back(text) else {}
+    if not found:
+        return said
+    if len(found) == 1 and sure:
+        return Understood(intent, said.confidence, {"code": found[0].code, **more})
+    return calling.which(ctx, found, intent, sure=sure, more=more)
 
 
 def _transferable(ctx: Context) -> str:
@@ -99,6 +146,11 @@ def claim(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
 
 def book(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Book the appointment of an experience coupon: 预约 2 lists the times, 预约 2 3 takes one, 取消预约 2 gives up."""
+    if "no" not in said.slots and "code" not in said.slots:
+        named = _by_name(inbound, ctx, said, "book_coupon")
+        if isinstance(named, Reply):
+            return named
+        said = named
     number, coupon = _bookable(ctx, said)
     if "off" in said.slots:
         done = slots.cancel(ctx.connection, coupon.id, now=ctx.now)

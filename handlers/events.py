@@ -1,42 +1,96 @@
 """What happens without words: follow, unfollow, scan, consents given, the fate of what was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handlers.context import SILENT, Context, Reply
 from handlers.inbound import Inbound
-from members import consent, conversations, outbox, people, verification
+from handlers.stores import point_of
+from members import arrivals, consent, coupons, leaving, people, places
+from members.arrivals import Found
 
-SCENE_CHARS = 64  # "string scene ≤64"
+FATES = frozenset(("templatesendjobfinish", "masssendjobfinish", "subscribe_msg_sent_event"))
+"""Events that only say what became of a send: 73,000 of them came in five minutes once, so they are written in bulk."""
+LIGHT = frozenset(("view", "location"))
+"""Events that come often and change little: they get no savepoint of their own."""
 
 
 def subscribe(inbound: Inbound, ctx: Context) -> Reply:
-    """Welcome a follower and keep the scene they came by."""
-    scene = inbound.event_key.removeprefix("qrscene_")[:SCENE_CHARS]
-    if scene:
-        people.came_by(ctx.connection, ctx.openid, scene)
-    return Reply(ctx.copy.text("welcome_back" if ctx.person.member else "welcome"))
-
-
-def unsubscribe(inbound: Inbound, ctx: Context) -> Reply:
-    """Close the windows, forget the flow, its code and the scene; what is owned stays under the phone."""
-    people.unfollow(ctx.connection, ctx.openid, ctx.now)
-    verification.cancel(ctx.connection, ctx.openid)
-    conversations.end(ctx.connection, ctx.openid)
-    return SILENT
+    """Welcome a follower by what they came by, and keep that for ever."""
+    return _arrived(inbound, ctx, "subscribe", inbound.event_key.removeprefix("qrscene_"))
 
 
 def scan(inbound: Inbound, ctx: Context) -> Reply:
-    """Greet a follower who scanned a code in the store."""
-    people.came_by(ctx.connection, ctx.openid, inbound.event_key[:SCENE_CHARS])
-    return Reply(ctx.copy.text("welcome_back" if ctx.person.member else "welcome"))
+    """Greet a follower who scanned a code: in a store a member gets the coupons counted and the code named."""
+    return _arrived(inbound, ctx, "scan", inbound.event_key)
 
 
-def finished(inbound: Inbound, ctx: Context) -> Reply:
-    """Write the platform's finish event to the attempt it belongs to."""
-    message = str(inbound.raw.get("MsgID") or inbound.raw.get("MsgId") or "")
-    outbox.confirm(ctx.connection, message, str(inbound.raw.get("Status", "")))
+def _arrived(inbound: Inbound, ctx: Context, event: str, key: str) -> Reply:
+    scene, member = arrivals.read(key), ctx.person.member
+    found = arrivals.find(ctx.connection, scene)
+    arrivals.note(ctx.connection, ctx.openid, member.id if member else None, event, found.scene, ctx.now)
+    if scene.text:
+        people.came_by(ctx.connection, ctx.openid, scene.text)
+    if found.store is not None and member is not None:
+        arrivals.at_home(ctx.connection, member.id, found.store)
+    return Reply(_greeting(ctx, event, found))
+
+
+def _greeting(ctx: Context, event: str, found: Found) -> str:
+    kind, name, text = found.scene.kind, found.name, ctx.copy.text
+    if ctx.person.member is not None:
+        if kind != "store":
+            return text("welcome_back")
+        usable = coupons.count_usable(ctx.connection, ctx.member.id, ctx.now)
+        return text("in_store_member", store=name, coupons=usable)
+    if event == "subscribe" and leaving.has_left_before(ctx.connection, ctx.openid, ctx.app):
+        return text("welcome_returned")
+    if kind == "store":
+        return text("welcome_store" if event == "subscribe" else "in_store_stranger", store=name)
+    if kind == "staff" and name:
+        return text("welcome_staff", name=name)
+    if kind == "campaign":
+        return text("welcome_campaign", campaign=found.scene.ref)
+    return text("welcome_referral" if kind == "referral" else "welcome")
+
+
+def leave(inbound: Inbound, ctx: Context) -> Reply:
+    """Delete what we know of somebody from WeChat; what they own stays under the phone.
+
+    Unfollowing and `user_authorization_cancellation` (whose person is `OpenID`) ask for the same.
+    """
+    member = ctx.person.member.id if ctx.person.member else None
+    note = ctx.copy.text("reason_left")
+    leaving.leave(ctx.connection, ctx.openid, member, app=ctx.app, by=ctx.by, note=note, now=ctx.now)
     return SILENT
+
+
+def taken_back(inbound: Inbound, ctx: Context) -> Reply:
+    """Delete the facts whose authorisation was taken back; of what the platform names we only ever hold the place."""
+    people.forget_facts(ctx.connection, ctx.openid)
+    return SILENT
+
+
+def located(inbound: Inbound, ctx: Context) -> Reply:
+    """Remember near which store somebody is, when that has changed or is old; coordinates are not kept."""
+    point = point_of(inbound, "Latitude", "Longitude")
+    ranked = places.nearest(ctx.places.of(ctx.connection, ctx.now), point) if point is not None else []
+    if ranked:
+        store, person = ranked[0][0].id, ctx.person
+        if person.near_store != store or person.near_at is None or ctx.now - person.near_at >= places.NEAR_AGAIN:
+            places.came_near(ctx.connection, ctx.openid, store, ctx.now)
+    return SILENT
+
+
+def fates(inbound: Inbound) -> Iterator[tuple[str, str]]:
+    """Yield (platform's message id, what became of it) of a finish event."""
+    if inbound.event.lower() != "subscribe_msg_sent_event":
+        yield str(inbound.raw.get("MsgID") or inbound.raw.get("MsgId") or ""), str(inbound.raw.get("Status") or "")
+        return
+    for item in _items(inbound.raw):
+        code, words = str(item.get("ErrorCode") or "0"), str(item.get("ErrorStatus") or "")
+        status = "success" if code == "0" else f"failed:{code} {words}".strip()
+        yield str(item.get("MsgID") or item.get("MsgId") or ""), status
 
 
 def subscription_answered(inbound: Inbound, ctx: Context) -> Reply:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from handlers import binding, flows
+from handlers import binding, flows, naming
 from handlers.context import Context, Reply
 from handlers.copy import yuan
 from handlers.flows import FLOW_MINUTES, Flow
@@ -27,6 +27,8 @@ def redeem_points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     if not offered:
         return Reply(ctx.copy.text("exchange_none"))
     owned, _ = ledger.good_points(ctx.connection, ctx.member.id, ctx.now)
+    if (named := _named(ctx, offered, said.slots.get("name") or inbound.text, owned)) is not None:
+        return named
     reached = [option for option in offered if option["cost"] <= owned][:SHOWN]
     if not reached:
         nearest = offered[0]
@@ -37,6 +39,26 @@ def redeem_points(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     flows.wait_with(ctx, Flow.EXCHANGE_CHOOSE, {"options": reached}, minutes=FLOW_MINUTES)
     lines = [_line(ctx, number, option) for number, option in enumerate(reached, 1)]
     return Reply("\n".join([ctx.copy.text("exchange", points=f"{owned:,}"), *lines, ctx.copy.text("exchange_which")]))
+
+
+def _named(ctx: Context, offered: Sequence[Option], text: str, owned: int) -> Reply | None:
+    """Go on with the one that a line calls by name; ask where several, or one nearly, are called so; None for none."""
+    which = naming.named([[str(option["title"])] for option in offered], text)
+    found = [offered[place] for place in (which.sure or which.nearly)][:SHOWN]
+    if len(found) == 1 and which.sure:
+        return _chosen(ctx, found[0]) if found[0]["cost"] <= owned else _far(ctx, found[0], owned)
+    if not found:
+        return None
+    flows.wait_with(ctx, Flow.EXCHANGE_CHOOSE, {"options": found}, minutes=FLOW_MINUTES)
+    lines = [_line(ctx, number, option) for number, option in enumerate(found, 1)]
+    head = ctx.copy.text("exchange", points=f"{owned:,}") if which.sure else ctx.copy.text("exchange_nearly")
+    return Reply("\n".join([head, *lines, *([ctx.copy.text("exchange_which")] if which.sure else [])]))
+
+
+def _far(ctx: Context, option: Option, owned: int) -> Reply:
+    cost = int(option["cost"])
+    facts = {"title": option["title"], "cost": f"{cost:,}", "points": f"{owned:,}", "gap": f"{cost - owned:,}"}
+    return Reply(ctx.copy.text("exchange_far", **facts))
 
 
 def _offered(ctx: Context) -> Sequence[Option]:
@@ -165,4 +187,5 @@ def statement(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     for name in ("pending", "owed"):
         if owned.get(name):
             parts.insert(1, ctx.copy.text(f"statement_{name}", points=f"{abs(owned[name]):,}"))
-    return Reply("\n".join([*parts, ctx.copy.text("statement_how")]))
+    file = [ctx.copy.text("statement_file")] if ctx.link("export", "x") else []
+    return Reply("\n".join([*parts, ctx.copy.text("statement_how"), *file]))

@@ -25,6 +25,13 @@ class Flow(StrEnum):
     EXCHANGE_CHOOSE = "exchange.choose"
     EXCHANGE_AMOUNT = "exchange.amount"
     EXCHANGE_CONFIRM = "exchange.confirm"
+    CHOOSE = "choose"
+    REORDER = "reorder.confirm"
+    BIRTHDAY_ASK = "birthday.ask"
+    BIRTHDAY_CONFIRM = "birthday.confirm"
+    CHILD_ASK = "child.ask"
+    CHILD_CONFIRM = "child.confirm"
+    ERASE = "erase.confirm"
     STAFF_ASK = "staff.ask"
     STAFF_CONFIRM = "staff.confirm"
 
@@ -33,12 +40,13 @@ OF_STAFF = frozenset((Flow.STAFF_ASK, Flow.STAFF_CONFIRM))
 
 
 class Purpose(StrEnum):
-    """What an SMS code proves: a phone to bind, the present phone before a change, the new one, that of staff."""
+    """What an SMS code proves: a phone to bind, the present one before a change or 注销, the new one, that of staff."""
 
     BIND = "bind"
     PROVE = "prove"
     CHANGE = "change"
     STAFF = "staff"
+    ERASE = "erase"
 
 
 def wait_for(

@@ -22,7 +22,7 @@ def _lines(name: str) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1)
-def _vocabulary() -> Mapping[str, str]:
+def vocabulary() -> Mapping[str, str]:
     """Return {word: concept, '' for a word without one}."""
     found: dict[str, str] = {}
     for concept, words in _lines("words.txt"):
@@ -39,14 +39,14 @@ def _meanings() -> Mapping[frozenset[str], str]:
 
 @lru_cache(maxsize=1)
 def _longest_word() -> int:
-    return max(map(len, _vocabulary()))
+    return max(map(len, vocabulary()))
 
 
 def concepts(squeezed: str) -> frozenset[str] | None:
     """Return the concepts of a squeezed text split into the fewest known words; None when it can't be split so."""
     if len(squeezed) > LONGEST:
         return None
-    words, widest = _vocabulary(), _longest_word()
+    words, widest = vocabulary(), _longest_word()
     best: list[tuple[int, int, frozenset[str]] | None] = [(0, 0, frozenset())]
     for end in range(1, len(squeezed) + 1):
         choices = []

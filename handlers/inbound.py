@@ -28,5 +28,6 @@ class Inbound:
     def window(self) -> str:
         """Return the customer-service window it opens: 'message' (48 h), 'action' (1 min) or ''."""
         if not self.is_event:
-            return "message"
+            # a tap in a msgmenu "arrives as text with bizmsgmenuid" and counts as a tap
+            return "action" if "bizmsgmenuid" in self.raw else "message"
         return "action" if self.event.lower() in ("click", "subscribe", "scan") else ""

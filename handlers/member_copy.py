@@ -9,12 +9,10 @@ MEMBER_TEXTS: Mapping[str, str] = MappingProxyType(
         "welcome_back": "欢迎回来,{shop}的会员!\n回复「积分」「余额」「优惠券」随时查询。",
         "help_stranger": "我是{shop}的会员助手。先绑定手机号,回复:\n绑定 您的手机号\n\n绑定后可以查:积分 · 余额 · 优惠券 · 上次 · 会员码 · 等级",
         "help_member": (
-            "您可以对我说:\n积分 · 积分明细 — 有多少、何时到期\n兑换 — 用积分换东西 · 对账 — 核对账目\n余额 · 余额明细 — 本金和赠送金\n优惠券 — 现在能用的券\n"
-            "上次 — 最近一次买了什么\n会员码 — 结账时出示\n等级 — 等级和权益\n为什么 — 为何给我这张券\n"
-            "推荐 — 您可能需要的\n退订 / 恢复 — 营销消息\n换手机号 · 解绑"
+            "您可以对我说:\n积分 · 积分明细 · 兑换 · 签到\n余额 · 余额明细 · 对账\n优惠券 · 推荐 · 为什么(给我这张券)\n"
+            "上次 · 再来一单\n会员码 · 等级 · 邀请 · 门店\n资料(生日、宝宝、接收条数)· 导出我的数据\n退订 / 恢复 · 不要个性化\n"
+            "换手机号 · 解绑 · 注销\n人工 — 找真人"
         ),
-        "unknown_stranger": "这句我还没听懂。\n我能帮您绑定会员、查积分和优惠券。\n回复「绑定」开始,或回复「帮助」看看我会什么。",
-        "unknown_member": "这句我还没听懂。您是不是想问:\n积分 · 余额 · 优惠券\n回复其中一个词就行,或回复「帮助」看全部。",
         "not_text": "收到啦。我现在只看得懂文字,回复「帮助」看看我会什么。",
         "voice_unclear": "这段语音我没听清。请再说一次或打字,回复「帮助」看看我会什么。",
         "greeting": "您好!我是{shop}的会员助手,回复「积分」「优惠券」或「帮助」试试。",
@@ -95,7 +93,7 @@ MEMBER_TEXTS: Mapping[str, str] = MappingProxyType(
         "tier_next": "近12个月已消费 {spent},再消费 {gap} 升级为{next}。",
         "tier_soon": "近12个月已消费 {spent},已达到{next}的条件,系统会尽快为您升级。",
         "tier_top": "这是我们的最高等级,谢谢您一直光顾。",
-        "why": "给您「{offer}」,是因为:{reason}。\n({date} 的{campaign})\n不想要个性化推荐,可回复「不要个性化」。",
+        "why": "给您「{offer}」,是因为:{reason}。\n({date} 的{campaign})",
         "why_none": "最近没有给您发过专属优惠。",
         "recommend": "您可能需要:",
         "recommend_line": "· {name}({reason})",
@@ -104,7 +102,7 @@ MEMBER_TEXTS: Mapping[str, str] = MappingProxyType(
         "unsubscribed": "已退订,不会再给您发营销消息。交易通知照常。想恢复请回复「恢复」。",
         "unsubscribed_already": "您已经退订了营销消息。想恢复请回复「恢复」。",
         "unsubscribed_stranger": "您还没有绑定会员,我们不会给您发营销消息。",
-        "ask_unsubscribe": "要停收营销消息,请回复「退订」,立即生效;交易通知不受影响。",
+        "ask_unsubscribe": "要停收营销消息,请回复「退订」,立即生效;交易通知不受影响。只停一种请回复「退订 补货提醒」或「退订 优惠券」。",
         "ask_resubscribe": "要重新接收优惠消息,请回复「恢复」。",
         "ask_depersonalise": "如果不想按您的消费记录挑选优惠,请回复「不要个性化」。",
         "ask_personalise": "要按您的习惯挑选优惠,请回复「要个性化」。",
@@ -114,11 +112,6 @@ MEMBER_TEXTS: Mapping[str, str] = MappingProxyType(
         "resubscribed": "好的,有适合您的优惠我会告诉您。随时可回复「退订」。",
         "depersonalised": "好的,以后不再用您的消费记录挑选优惠,只给您通用的活动。回复「要个性化」可恢复。",
         "personalised": "好的,会按您的习惯挑选优惠。随时可回复「不要个性化」。",
-        "stores": "我们的门店:",
-        "store_line": "· {name} {address} {hours} {phone}",
-        "stores_none": "门店信息暂时没有,请拨打服务电话{service}。",
-        "human": "需要人工帮助,请联系门店{service}。我会继续在这里。",
-        "not_offered": "这项服务还不能在微信里办。请到门店办理,或回复「帮助」看看我会什么。",
         "insufficient": "余额不足,没有做任何变动。",
         "template_empty": "「{title}」已经发完了。",
         "template_unknown": "没有找到「{name}」这种券。现在可以发:\n{choices}",

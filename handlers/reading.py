@@ -18,7 +18,9 @@ NUMBER = re.compile(rf"(?<!\d)\+?\d(?:{_GAP}\d){{4,18}}(?!\d)")
 CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 SPREAD_CODE = re.compile(r"(?<!\d)\d(?:[\s-]?\d){5}(?!\d)")
 NEARLY_CODE = re.compile(r"\d{4,8}")
-CODE_WORDS = re.compile(r"(?:短信|手机|验证码?|校验码|动态码|码|code|我|的|收到|是|为|了|您|你好?|好|输入|回复|谢谢)*")
+CODE_WORDS = re.compile(
+    r"(?:短信|手机|验证码?|校验码|动态码|码|code|我|的|收到|是|为|了|您|你好?|好|输入|回复|谢谢|请?查收|就是|这个|显示|刚|来了|填)*"
+)
 
 
 @lru_cache(maxsize=1)
@@ -82,3 +84,10 @@ def code_in(plain: str, *, expecting: bool) -> str | None:
         return str(codes[0])
     around = packed.replace(codes[0], "", 1)
     return str(codes[0]) if "码" in around and CODE_WORDS.fullmatch(around) else None
+
+
+def writes_traditional(text: str) -> bool:
+    """Tell whether a text holds a character that only the traditional script has: simplifying it changes it."""
+    plain = unicodedata.normalize("NFKC", text[:MAX_TEXT])
+    han = "".join(character for character in plain if "\u3400" <= character <= "\u9fff")
+    return bool(han) and _simplifier().convert(han) != han

@@ -120,7 +120,6 @@ def coupons(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     if count > SHOWN:
         parts.append(ctx.copy.text("coupons_more", count=f"{count - SHOWN:,}"))
     parts += [ctx.copy.text("coupons_how", how=ways[0])] if same else []
-    parts += [ctx.copy.text("coupons_one")] if ctx.link("qr", "0") else []
     return Reply("\n".join(parts))
 
 

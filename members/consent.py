@@ -1,5 +1,10 @@
-"""What a person agreed to or refused, per topic; the present answer and its whole history."""
+"""What a person agreed to or refused, per topic; the present answer and its whole history.
 
+Of what is pushed a member may refuse all (`marketing`), a kind (`push:marketing`, `push:reminder`: the kinds of the
+outbox) or one campaign (`marketing:NAME`).
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -73,18 +78,39 @@ def topics(connection: Connection, subject: str) -> dict[str, tuple[bool, int | 
     return {row.topic: (row.granted, row.remaining) for row in found}
 
 
-def may_market(connection: Connection, member: int, campaign: str = "") -> bool:
-    """Tell whether marketing may reach the member: allowed until refused, as a whole or for this campaign."""
+def of_kind(kind: str) -> str:
+    """Return the topic of everything pushed of one kind of the outbox: marketing or reminder."""
+    return f"push:{kind}"
+
+
+def of_campaign(campaign: str) -> str:
+    """Return the topic of one campaign."""
+    return f"{MARKETING}:{campaign}"
+
+
+def topics_of(kind: str, campaign: str) -> tuple[str, str, str]:
+    """Return the topics whose refusal keeps a push of this kind and campaign from a member."""
+    return MARKETING, of_kind(kind), of_campaign(campaign)
+
+
+def may_market(connection: Connection, member: int, campaign: str = "", kind: str = "") -> bool:
+    """Tell whether a push may reach the member: allowed until refused, as a whole, for its kind or its campaign."""
     answers = topics(connection, of_member(member))
-    whole = answers.get(MARKETING, (True, None))[0]
-    return whole and answers.get(f"{MARKETING}:{campaign}", (True, None))[0]
+    return all(answers.get(topic, (True, None))[0] for topic in topics_of(kind, campaign))
 
 
-def refused_members(connection: Connection) -> set[int]:
-    """Return the members who refused all marketing."""
-    refused = select(consents.c.subject).where(consents.c.topic == MARKETING, ~consents.c.granted)
+def refused_members(connection: Connection, about: Sequence[str] = (MARKETING,)) -> set[int]:
+    """Return the members who refused any of these topics."""
+    refused = select(consents.c.subject).where(consents.c.topic.in_(about), ~consents.c.granted)
     subjects = connection.execute(refused).scalars()
     return {int(subject.partition(":")[2]) for subject in subjects if subject.startswith("member:")}
+
+
+def refused_topics(connection: Connection, member: int) -> set[str]:
+    """Return what of the pushes the member has refused."""
+    answers = topics(connection, of_member(member))
+    about = (MARKETING, of_kind(""), of_campaign(""))
+    return {topic for topic, (granted, _) in answers.items() if not granted and topic.startswith(about)}
 
 
 def personalise(connection: Connection, member: int, wanted: bool, *, source: str, now: datetime) -> None:

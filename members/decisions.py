@@ -14,9 +14,9 @@ decisions, coupons, outbox = table(Decision), table(Coupon), table(Outbox)
 _PUT = insert(decisions).returning(decisions.c.id)
 _LATEST = (
     select(
-        decisions.c.campaign, decisions.c.template, decisions.c.reason, decisions.c.trace, decisions.c.at,
-        coupons.c.code, coupons.c.title, coupons.c.state.label("coupon_state"), outbox.c.state.label("sent_state"),
-        outbox.c.channel,
+        decisions.c.id, decisions.c.campaign, decisions.c.template, decisions.c.reason, decisions.c.trace,
+        decisions.c.at, coupons.c.code, coupons.c.title, coupons.c.state.label("coupon_state"),
+        outbox.c.state.label("sent_state"), outbox.c.channel,
     )
     .select_from(
         decisions.outerjoin(coupons, coupons.c.decision_id == decisions.c.id)
@@ -26,6 +26,18 @@ _LATEST = (
     .order_by(decisions.c.at.desc(), decisions.c.id.desc())
     .limit(bindparam("many"))
 )  # fmt: skip
+_BARE = (
+    select(
+        coupons.c.id, coupons.c.code, coupons.c.title, coupons.c.template, coupons.c.reason, coupons.c.issued_at,
+        coupons.c.state,
+    )
+    .where(
+        coupons.c.member_id == bindparam("member"), coupons.c.decision_id.is_(None),
+        coupons.c.issued_at > bindparam("since"), coupons.c.state != "void",
+    )
+    .order_by(coupons.c.issued_at.desc(), coupons.c.id.desc())
+    .limit(bindparam("many"))
+)  # fmt: skip
 _RECENT = select(decisions.c.member_id, decisions.c.trace).where(
     decisions.c.campaign == bindparam("which"), decisions.c.at > bindparam("since")
 )
@@ -33,7 +45,10 @@ _RECENT = select(decisions.c.member_id, decisions.c.trace).where(
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One decision as 为什么 tells it; `coupon` is its code when one was issued, `channel` once it was sent."""
+    """One decision as 为什么 tells it; `coupon` is its code when one was issued, `channel` once it was sent.
+
+    Of a coupon that came without a decision, `id` is the coupon's and `campaign` is empty.
+    """
 
     campaign: str
     template: str
@@ -45,6 +60,7 @@ class Stored:
     coupon_state: str = ""
     state: str = ""
     channel: str = ""
+    id: int = 0
 
 
 def record(
@@ -64,10 +80,19 @@ def latest(connection: Connection, member: int, *, many: int = 3) -> list[Stored
     return [
         Stored(
             row.campaign, row.template, row.reason, row.trace or {}, row.at, row.code or "", row.title or "",
-            row.coupon_state or "", row.sent_state or "", row.channel or "",
+            row.coupon_state or "", row.sent_state or "", row.channel or "", row.id,
         )
         for row in connection.execute(_LATEST, {"member": member, "many": many})
     ]  # fmt: skip
+
+
+def bare_coupons(connection: Connection, member: int, since: datetime, *, many: int) -> list[Stored]:
+    """Return coupons that came since then without a decision (a gift, a person of staff, points): why they came."""
+    bound = {"member": member, "since": since, "many": many}
+    return [
+        Stored("", row.template, row.reason, {}, row.issued_at, row.code, row.title, row.state, id=row.id)
+        for row in connection.execute(_BARE, bound)
+    ]
 
 
 def categories_offered(connection: Connection, campaign: str, since: datetime) -> dict[int, set[str]]:

@@ -16,7 +16,7 @@ from members.audit import Actor
 from members.checkin import CheckedIn, check_in
 from members.clock import business_date
 from members.earning import EarnLine, birthday_in, matched
-from members.granting import GiftDone, Occasion, TakenBack, copies, grants, rule_name, tell, words
+from members.granting import GiftDone, Occasion, TakenBack, copies, grants, lost, rule_name, tell, words
 from members.money import yuan
 from members.referring import referral
 from members.rules import PresentGift, Rules, TotalGift
@@ -30,6 +30,7 @@ __all__ = [
     "TakenBack",
     "birthday",
     "check_in",
+    "lost",
     "on_present",
     "on_purchase",
     "on_total",
@@ -42,6 +43,7 @@ __all__ = [
 JOB = Actor("system", origin="job")
 EVERY = 2**63 - 1
 BIRTHDAYS_APART = timedelta(days=300)
+OF_FRIENDS = ("referral", "invited", "inviting")
 _orders, _members = table(Order), table(Member)
 _OTHERS = select(_orders.c.id).where(_orders.c.member_id == bindparam("member"), _orders.c.id != bindparam("which"))
 _COUNTING = or_(copies.c.id.is_(None), copies.c.state != "void") & (grants.c.taken_back == 0)
@@ -147,13 +149,15 @@ def take_back(connection: Connection, rules: Rules, order: int, *, by: Actor, no
     """Take back the gifts that have lost their reason by what was refunded of an order; call it after every refund.
 
     A gift of this order goes when all of it was refunded, or when what is left is below the gift's `over`; a cumulated
-    total's gift when its orders no longer come to it. Coupons that were used are the member's.
+    total's gift when its orders no longer come to it. Coupons that were used are the member's. Gifts for a friend who
+    was brought stand on all their orders: members/referrals.py takes those back.
     """
     row = connection.execute(select(_orders).where(_orders.c.id == order)).one()
     keys = [
         key
         for key, rule in connection.execute(_OF_ORDER, {"which": order})
-        if row.state == "refunded" or row.total - row.refunded < _least(rules, rule)
+        if rule.partition(":")[0] not in OF_FRIENDS
+        and (row.state == "refunded" or row.total - row.refunded < _least(rules, rule))
     ]
     keys += [] if row.member_id is None else _totals_missed(connection, rules, row.member_id, order)
     done = (granting.take_back(connection, rules, key, by=by, now=now) for key in dict.fromkeys(keys))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, case, func, insert, or_, select, update
 
-from members import audit, balance, buyers, coupons, gifts, points, returns, tiers
+from members import audit, balance, buyers, coupons, gifts, points, referrals, returns, tiers
 from members.audit import Actor
 from members.errors import MemberError
 from members.money import yuan
@@ -101,15 +101,28 @@ def earned(connection: Connection, order: int) -> int:
 def refund(
     connection: Connection, vault: Vault, rules: Rules, wanted: NewRefund, *, by: Actor, now: datetime
 ) -> Refunded:
-    """Give money back once per order and refund number, never more than was paid.
+    """Give money back once per order and refund number, never more than was paid; gifts for a friend go with it.
 
     MemberError: order_unknown, order_no, order_future, amount_range, refund_too_much (left=), refund_conflict,
     refund_sum, refund_line (sku=).
     """
+    return friends_back(connection, rules, goods_back(connection, rules, wanted, by=by, now=now), by=by, now=now)
+
+
+def goods_back(connection: Connection, rules: Rules, wanted: NewRefund, *, by: Actor, now: datetime) -> Refunded:
+    """Give money back like `refund`, but leave the gifts for a friend: other goods may take the place of these."""
     returns.check(wanted, now)
     for (order,) in _FIND.rows(connection, {"whose": wanted.scope, "order_number": wanted.order_no}):
         return _Return(connection, rules, order, wanted, by, now).make()
     raise MemberError("order_unknown")
+
+
+def friends_back(connection: Connection, rules: Rules, done: Refunded, *, by: Actor, now: datetime) -> Refunded:
+    """Take back the gifts for a friend where what the friend has kept is too little now."""
+    if not done.created or done.member is None:
+        return done
+    taken = referrals.take_back(connection, rules, done.member, by=by, now=now)
+    return replace(done, friends_taken=tuple((one.member, one.points, one.coupon_title) for one in taken))
 
 
 def void(
@@ -153,6 +166,7 @@ class _Return:
         """
         for _ in range(TRIES):
             ((whose,),) = _MEMBER.rows(self.connection, {"which": self.order})
+            referrals.hold(self.connection, self.rules, whose)
             held = buyers.hold(self.connection, whose)
             letting_go = self.connection.begin_nested() if whose is None else None
             row = _Order(*_HOLD.rows(self.connection, {"which": self.order})[0])
@@ -223,9 +237,14 @@ class _Return:
         return Parts(*(now - then for now, then in zip(after, before, strict=True)))
 
     def _coupons_back(self) -> Sequence[tuple[str, str]]:
-        """Bring back the coupons that were used on the order."""
+        """Bring back the coupons that were used on the order; those of a member who was erased are nobody's: void."""
         used = self.connection.execute(_REDEEMED_ON, {"which": self.order}).all()
-        return [(row.title, coupons.reverse(self.connection, row.id, by=self.by, now=self.now).state) for row in used]
+        back = [(row.title, coupons.reverse(self.connection, row.id, by=self.by, now=self.now).state) for row in used]
+        if self.row.member is None or self.member is not None:
+            return back
+        for row in used:
+            coupons.void(self.connection, row.id, by=self.by.name, now=self.now, give_back=False)
+        return []
 
     def _gifts_back(self) -> Sequence[str]:
         taken = gifts.take_back(self.connection, self.rules, self.order, by=self.by, now=self.now)

@@ -54,6 +54,7 @@ class TakenBack:
     title: str
     points: int
     coupon_title: str
+    member: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,8 @@ def take_back(connection: Connection, rules: Rules, key: str, *, by: Actor, now:
         )
         .where(grants.c.key == key)
     ).one()
-    taken = 0
+    taken, member = 0, survivor(connection, row.member_id)
     if row.points and not row.taken_back:
-        member = survivor(connection, row.member_id)
         taken = points.take_back(
             connection, rules, member, row.points, order=row.order_id, key=f"gift-back:{key}", by=by,
             reason="收回赠送", now=now,
@@ -136,7 +136,7 @@ def take_back(connection: Connection, rules: Rules, key: str, *, by: Actor, now:
     audit.write(
         connection, by, "gift.take_back", row.member_id, {"gift": key, "points": taken, "coupon": voided}, now=now
     )
-    return TakenBack(row.rule, row.given_for, taken, row.title if voided else "")
+    return TakenBack(row.rule, row.given_for, taken, row.title if voided else "", member)
 
 
 def survivor(connection: Connection, member: int) -> int:
@@ -168,6 +168,12 @@ def words(say: notices.Say, gift: GiftDone, rules: Rules) -> str:
         until = f"{last.year}年{last.month}月{last.day}日"
         found.append(say("gift_coupon", title=gift.coupon_title, code=coupons.spell(gift.coupon_code), until=until))
     return "、".join(found)
+
+
+def lost(say: notices.Say, points: int, coupon_title: str) -> str:
+    """Return what was taken back in words."""
+    found = [say("gift_points", points=f"{points:,}")] if points else []
+    return "、".join([*found, *([say("gift_lost_coupon", title=coupon_title)] if coupon_title else [])])
 
 
 def grant_key(kind: str, name: str, member: int, occasion: str) -> str:

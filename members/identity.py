@@ -89,6 +89,12 @@ def existing(connection: Connection, member: int) -> int | None:
     return connection.execute(select(members.c.id).where(members.c.id == member)).scalar_one_or_none()
 
 
+def erased(connection: Connection, member: int) -> bool:
+    """Tell whether the member was forgotten: the books know their number and nobody behind it."""
+    state: str = connection.execute(select(members.c.state).where(members.c.id == member)).scalar_one()
+    return state == "erased"
+
+
 def find_by_phone(connection: Connection, vault: Vault, phone: str) -> int | None:
     """Return the member of an E.164 phone, found by its blind index."""
     return find(connection, "phone", vault.blind_index("phone", phone))
@@ -157,9 +163,15 @@ def bind(
 
 
 def lock(connection: Connection, member: int) -> None:
-    """Hold the member until the transaction ends; MemberError('busy') for one merged since they were looked up."""
-    if connection.execute(_LOCK, {"member": member}).scalar_one() == "merged":
+    """Hold the member until the transaction ends.
+
+    MemberError('busy') for one merged since they were looked up, ('member_erased') for one who is gone for good.
+    """
+    state = connection.execute(_LOCK, {"member": member}).scalar_one()
+    if state == "merged":
         raise MemberError("busy")
+    if state == "erased":
+        raise MemberError("member_erased")
 
 
 def adopt_orders(connection: Connection, member: int, buyer: str) -> int:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
-from members import consent
+from members import attention, consent
 from members.products import KEPT
-from members.tables import Coupon, Member, Order, OrderLine, Product, table
+from members.tables import Coupon, Erasure, Member, Order, OrderLine, Product, table
 
 orders, lines, products, members = table(Order), table(OrderLine), table(Product), table(Member)
-coupons = table(Coupon)
+coupons, erasures = table(Coupon), table(Erasure)
 PUSHED = ("marketing", "reminder")
 _BOUGHT = (
     select(orders.c.id)
@@ -32,7 +32,11 @@ _STILL_HELD = (
     .where(coupons.c.id.in_(bindparam("waiting", expanding=True)), coupons.c.state.in_(("issued", "locked")))
     .where(coupons.c.member_id == bindparam("member"))
 )
-_WANTS_PERSONAL = select(members.c.personalised, members.c.state).where(members.c.id == bindparam("member"))
+_WANTS = select(
+    members.c.personalised, members.c.state, members.c.attention,
+    exists().where(erasures.c.member_id == members.c.id, erasures.c.state == "waiting").label("leaving"),
+).where(members.c.id == bindparam("member"))  # fmt: skip
+_HOLD = select(members.c.id).where(members.c.id == bindparam("member")).with_for_update()
 
 
 def bought(connection: Connection, member: int, category: str, *, since: datetime, until: datetime) -> bool:
@@ -48,15 +52,18 @@ def _unused(connection: Connection, member: int, waiting: Sequence[int]) -> bool
 def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     """Return why a message in the outbox must not go out any more, or nothing when it may.
 
-    Only what was pushed can lapse: what a member asked for is theirs. `row` needs kind, member_id, campaign, content
-    and created_at; content's `personal`, `until_bought` (a category) and `until_used` (coupons) say what it rests on.
+    Only what was pushed can lapse: what a member asked for is theirs. `row` needs id, kind, member_id, campaign,
+    content and created_at; content's `personal`, `until_bought` (a category) and `until_used` (coupons) say what it
+    rests on. A member with a budget is held: no two messages that leave at once take its last place both.
     """
     if row.kind not in PUSHED or row.member_id is None:
         return ""
-    wants = connection.execute(_WANTS_PERSONAL, {"member": row.member_id}).one()
+    wants = connection.execute(_WANTS, {"member": row.member_id}).one()
     if wants.state != "active":
         return "会员已合并或注销"
-    if not consent.may_market(connection, row.member_id, row.campaign):
+    if wants.leaving:
+        return "会员正在注销"
+    if not consent.may_market(connection, row.member_id, row.campaign, row.kind):
         return "会员已退订"
     if row.content.get("personal") and not wants.personalised:
         return "会员选择了不要个性化"
@@ -65,4 +72,11 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
         return "券已经用了"
     if category and bought(connection, row.member_id, category, since=row.created_at, until=now):
         return "会员已经买了"
+    if wants.attention is not None and _spent(connection, row, wants.attention, now):
+        return "会员设定的条数已满"
     return ""
+
+
+def _spent(connection: Connection, row: Any, most: int, now: datetime) -> bool:
+    connection.execute(_HOLD, {"member": row.member_id})
+    return attention.left(connection, row.member_id, now, but=row.id) >= most

@@ -133,6 +133,8 @@ def _lock(connection: Connection, booking: Booking) -> dict[int, tuple[int, int,
         row = connection.execute(_HEAD, {"member": member}).one()
         if row.state == "merged" and booking.kind not in ("merge", "unmerge"):
             raise MemberError("busy")  # merged since it was looked up; asked again, it is the other member's
+        if row.state == "erased":
+            raise MemberError("member_erased")
         heads[member] = (row.chain_seq, row.chain_seq, row.chain_hash)
     return heads
 

@@ -89,7 +89,7 @@ def _put_back(connection: Connection, reversed_movement: int, leg: Leg, uses: Co
 
 
 def _take(connection: Connection, booking: Booking, leg: Leg, uses: Counter[int]) -> None:
-    needed, expiring = -leg.amount, booking.kind == "expire"
+    needed, expiring = -leg.amount, booking.kind == "expire" and leg.lot is None
     for lot, remaining, expires_at in _takeable(connection, booking, leg):
         if needed == 0 or (expiring and expires_at > booking.at):
             break

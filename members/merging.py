@@ -12,7 +12,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from members import audit, identity, ledger, merging_history, merging_profile, merging_rows, merging_value, tails
+from members import (
+    audit,
+    children,
+    erasing,
+    identity,
+    ledger,
+    merging_history,
+    merging_profile,
+    merging_rows,
+    merging_value,
+    tails,
+    tiers,
+)
 from members.audit import Actor
 from members.errors import MemberError
 from members.merging_rows import Pair
@@ -91,7 +103,8 @@ def merge(
 ) -> Merge:  # fmt: skip
     """Make `source` part of `target` with everything owned.
 
-    MemberError: merge_same, merge_gone (erased or unknown), merge_merged (`into=` whom), merge_reason.
+    MemberError: merge_same, merge_gone (erased or unknown), merge_merged (`into=` whom), merge_reason, merge_leaving
+    (one of them has asked to be erased: that wish is theirs alone, and goes before).
     """
     if source == target:
         raise MemberError("merge_same")
@@ -100,12 +113,16 @@ def merge(
     _hold(connection, source, target)
     for member in (source, target):
         _must_be_active(connection, member)
+        if erasing.waiting(connection, member) is not None:
+            raise MemberError("merge_leaving", member=member)
     before = {"source": _owned(connection, source), "target": _owned(connection, target)}
     pair = Pair(_begin(connection, source, target, by, reason.strip(), now), source, target, by, now)
     value = merging_value.carry(connection, pair)
     rows = merging_rows.carry(connection, pair)
     many = _carry_identities(connection, vault, pair)
     tags = merging_profile.carry_tags(connection, pair)
+    for child in children.hand_over(connection, vault, source, target):
+        merging_rows.note(connection, pair.id, "child", str(child))
     merging_profile.carry_consents(connection, pair)
     profile = merging_profile.carry_profile(connection, rules, pair)
     if connection.execute(_JOIN, {"member": source, "into": target}).rowcount != 1:
@@ -118,8 +135,10 @@ def merge(
     return done
 
 
-def unmerge(connection: Connection, vault: Vault, merge_id: int, *, by: Actor, now: datetime) -> Unmerged:
-    """Part the two members of a merge; what is gone meanwhile is named, never made up for.
+def unmerge(
+    connection: Connection, vault: Vault, rules: Rules, merge_id: int, *, by: Actor, now: datetime
+) -> Unmerged:  # fmt: skip
+    """Part the two members of a merge; what is gone meanwhile is named, never made up for; their tiers are reviewed.
 
     MemberError: merge_unknown, merge_undone, merge_covered (the target was itself merged later: undo that first).
     """
@@ -137,6 +156,8 @@ def unmerge(connection: Connection, vault: Vault, merge_id: int, *, by: Actor, n
     before = {"source": _owned(connection, pair.source), "target": _owned(connection, pair.target)}
     value = merging_value.bring_back(connection, pair)
     done = _bring_back(connection, vault, pair, row, value)
+    for member in sorted((pair.source, pair.target)):
+        tiers.review(connection, rules, member, by=by, now=now)
     detail = {"merge": merge_id, "source": pair.source, "target": pair.target, "missing": dict(done.missing)}
     _write_audit(connection, pair, "member.unmerge", detail, before)
     return done
@@ -223,6 +244,10 @@ def _bring_back(
     back, gone = merging_rows.bring_back(connection, pair)
     came = _return_identities(connection, vault, pair)
     merging_profile.return_tags(connection, pair)
+    born = [int(child) for child in merging_rows.noted(connection, pair.id, "child")]
+    children.hand_over(connection, vault, pair.target, pair.source, born)
+    for member in (pair.target, pair.source):
+        children.settle_tags(connection, member, by=pair.by, now=pair.now)
     merging_profile.return_consents(connection, pair, row.at)
     merging_profile.return_profile(connection, pair, row.detail["profile"])
     left = {

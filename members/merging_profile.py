@@ -12,7 +12,7 @@ from members.rules import Rules
 from members.tables import Consent, Member, MemberTag, TierEvent, table
 
 members, tags, consents, events = table(Member), table(MemberTag), table(Consent), table(TierEvent)
-PROFILE = ("tier", "tier_since", "tier_until", "home_store", "personalised", "birthday")
+PROFILE = ("tier", "tier_since", "tier_until", "home_store", "personalised", "birthday", "attention")
 INSTANTS, DAYS = ("tier_since",), ("tier_until", "birthday")
 RAISED, RESTORED = "会员合并,保留两者中较高的等级", "撤销会员合并,恢复原来的等级"
 
@@ -115,6 +115,7 @@ def carry_profile(connection: Connection, rules: Rules, pair: Pair) -> dict[str,
         "personalised": before["personalised"] and theirs["personalised"],
         "home_store": before["home_store"] or theirs["home_store"],
         "birthday": before["birthday"] or theirs["birthday"],
+        "attention": min((m for m in (before["attention"], theirs["attention"]) if m is not None), default=None),
     }
     order = {tier.name: place for place, tier in enumerate(rules.loyalty.tiers)}
     own, other = order.get(before["tier"], -1), order.get(theirs["tier"], -1)

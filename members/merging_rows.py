@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from members.audit import Actor
 from members.tables import (
     Approval,
+    Arrival,
     Coupon,
     CouponGrant,
     CouponTransfer,
@@ -46,6 +47,7 @@ UNSENT = ("pending", "claimed")
 items, coupons, grants, transfers = table(MergeItem), table(Coupon), table(CouponGrant), table(CouponTransfer)
 orders, decisions, gifts, plans = table(Order), table(Decision), table(GiftGrant), table(PaidMembership)
 perks, outbox, tasks, approvals = table(PerkUse), table(Outbox), table(StaffTask), table(Approval)
+arrivals = table(Arrival)
 
 _NOTE = insert(items)
 _GRANTS = select(grants.c.template, grants.c.count).where(grants.c.member_id == bindparam("whose"), grants.c.count > 0)
@@ -119,6 +121,7 @@ KINDS = (
     Kind("transfer", transfers, "from_member", taken=transfers.c.state == "open", given=transfers.c.state == "open"),
     Kind("task", tasks, taken=tasks.c.state == "open", given=tasks.c.state == "open"),
     Kind("approval", approvals, taken=approvals.c.state == "asked", given=approvals.c.state == "asked"),
+    Kind("arrival", arrivals),
     Kind("message", outbox, taken=outbox.c.state.in_(UNSENT), given=outbox.c.state.in_(UNSENT)),
 )
 

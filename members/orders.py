@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from members import audit, balance, buyers, coupons, giving_back, products, redeeming, rewarding, sales
+from members import audit, balance, buyers, coupons, giving_back, products, redeeming, referrals, rewarding, sales
 from members.audit import Actor
 from members.bought import Receipt, last, spent
 from members.buyers import Held
@@ -115,7 +115,9 @@ def take(
     """
     sales.check(order, now, oldest=None if imported else OLDEST)
     brand = _brand(connection, order.store)
-    member = buyers.hold(connection, buyers.find(connection, vault, order.buyer, app=app, at=order.at, now=now))
+    buyer = buyers.find(connection, vault, order.buyer, app=app, at=order.at, now=now)
+    referrals.hold(connection, rules, buyer)
+    member = buyers.hold(connection, buyer)
     day = business_date(order.at, rules.shop.zone, rules.shop.day_start)
     digest = vault.blind_index("order", sales.words(order, day))
     number = _insert(connection, vault, order, member, day, digest, by)

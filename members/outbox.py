@@ -98,6 +98,9 @@ _REFUSED_BY = (
     .order_by(deliveries.c.id)
 )
 _ATTEMPTS = select(outbox.c.attempts).where(outbox.c.id == bindparam("row"))
+_CONFIRM = Prepared(
+    update(deliveries).where(deliveries.c.message_id == bindparam("platform_id")).values(finished=bindparam("status"))
+)
 _SETTLE = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("attempt_id"), deliveries.c.outcome == "sending")
@@ -235,10 +238,11 @@ def record(
     return int(connection.execute(insert(deliveries).returning(deliveries.c.id), fields).scalar_one())
 
 
-def confirm(connection: Connection, message_id: str, status: str) -> int:
-    """Write the platform's finish event to the attempt it belongs to."""
-    mine = (deliveries.c.message_id == message_id) & (deliveries.c.message_id != "")
-    return connection.execute(update(deliveries).where(mine).values(finished=status)).rowcount
+def confirm(connection: Connection, fates: Sequence[tuple[str, str]]) -> None:
+    """Write (platform's message id, status) of finish events to the attempts they belong to, all in one go."""
+    known = [{"platform_id": number, "status": status} for number, status in sorted(fates) if number]
+    if known:
+        _CONFIRM.many(connection, known)
 
 
 def withdraw(connection: Connection, key: str, *, note: str) -> bool:
@@ -247,9 +251,13 @@ def withdraw(connection: Connection, key: str, *, note: str) -> bool:
     return connection.execute(update(outbox).where(mine).values(state="cancelled", note=note)).rowcount == 1
 
 
-def cancel(connection: Connection, member: int, *, kind: str, note: str, topic: str | None = None) -> int:
-    """Cancel what is still pending of a kind (and topic) for a member."""
+def cancel(
+    connection: Connection, member: int, *, kind: str, note: str, topic: str | None = None, campaign: str | None = None
+) -> int:
+    """Cancel what is still pending of a kind (and topic, and campaign) for a member."""
     chosen = (outbox.c.member_id == member) & (outbox.c.kind == kind) & (outbox.c.state == "pending")
     if topic is not None:
         chosen &= outbox.c.topic == topic
+    if campaign is not None:
+        chosen &= outbox.c.campaign == campaign
     return connection.execute(update(outbox).where(chosen).values(state="cancelled", note=note)).rowcount

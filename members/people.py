@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.conversations import Stand
@@ -19,6 +19,7 @@ _LOAD = Prepared(
         followers.c.openid, members.c.id, members.c.tier, members.c.personalised,
         staff.c.id.label("staff_id"), staff.c.role, staff.c.store_id, staff.c.name,
         conversations.c.state.label("talk"), conversations.c.data, conversations.c.sealed, conversations.c.expires_at,
+        followers.c.paused_until, followers.c.near_store, followers.c.near_at, followers.c.script,
     )
     .select_from(
         followers.outerjoin(
@@ -54,11 +55,9 @@ def _touch(window: str) -> Prepared:
 
 _TOUCH = {window: _touch(window) for window in ("message", "action")}
 _FOLLOW = upsert(followers).on_conflict_do_nothing()
-_UNFOLLOW = (
-    update(followers)
-    .where(followers.c.openid == bindparam("who"))
-    .values(followed=False, unfollowed_at=bindparam("moment"), message_at=None, action_at=None, scene="")
-)
+_UNFOLLOW = delete(followers).where(followers.c.openid == bindparam("who"))
+_FORGET = update(followers).where(followers.c.openid == bindparam("who")).values(near_store=None, near_at=None)
+_WRITES = update(followers).where(followers.c.openid == bindparam("who")).values(script=bindparam("of_now"))
 _SCENE = update(followers).where(followers.c.openid == bindparam("who")).values(scene=bindparam("from_scene"))
 
 
@@ -83,23 +82,30 @@ class StaffView:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One openid and everything it stands for at the start of a message."""
+    """One openid and everything it stands for at the start of a message.
+
+    `paused_until`: a person answers instead of the bot; `script`: hant for who writes traditional characters.
+    """
 
     openid: str
     member: MemberView | None = None
     staff: StaffView | None = None
     stand: Stand | None = None
+    paused_until: datetime | None = None
+    near_store: str | None = None
+    near_at: datetime | None = None
+    script: str = ""
 
 
 def load(connection: Connection, openids: Sequence[str], app: str) -> dict[str, Person]:
     """Return the persons behind these openids; a person never seen is missing."""
     found = {}
     for openid, *row in _LOAD.rows(connection, {"openids": openids, "app": app}):
-        number, tier, personalised, staff_id, role, store, name, talk, data, sealed, expires_at = row
+        number, tier, personalised, staff_id, role, store, name, talk, data, sealed, expires_at, *more = row
         member = None if number is None else MemberView(number, tier, personalised)
         helper = None if staff_id is None else StaffView(staff_id, name, role, store)
         stand = None if talk is None else Stand(talk, data or {}, sealed, expires_at)
-        found[openid] = Person(openid, member, helper, stand)
+        found[openid] = Person(openid, member, helper, stand, *more)
     return found
 
 
@@ -116,9 +122,19 @@ def follow(connection: Connection, openid: str, now: datetime) -> None:
     connection.execute(_FOLLOW, row | {"message_used": 0, "action_used": 0, "mass_used": 0})
 
 
-def unfollow(connection: Connection, openid: str, now: datetime) -> None:
-    """Note that the openid no longer follows: its windows are closed."""
-    connection.execute(_UNFOLLOW, {"who": openid, "moment": now})
+def unfollow(connection: Connection, openid: str) -> None:
+    """Forget a follower: no window is open and nothing is known of them."""
+    connection.execute(_UNFOLLOW, {"who": openid})
+
+
+def forget_facts(connection: Connection, openid: str) -> None:
+    """Forget near which store somebody was."""
+    connection.execute(_FORGET, {"who": openid})
+
+
+def writes_in(connection: Connection, openid: str, script: str) -> None:
+    """Remember which Chinese somebody writes: 'hant' or ''."""
+    connection.execute(_WRITES, {"who": openid, "of_now": script})
 
 
 def came_by(connection: Connection, openid: str, scene: str) -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, bindparam, func, select
 from members import granting, identity
 from members.audit import Actor
 from members.clock import business_date
-from members.granting import GiftDone, Occasion, grants
-from members.rules import Rules
+from members.granting import GiftDone, Occasion, grant_key, grants
+from members.rules import ReferralRule, Rules
 from members.tables import Member, Order, table
 
 _orders, _members = table(Order), table(Member)
@@ -20,32 +20,54 @@ _ACTIVE = select(func.count()).where(_members.c.id.in_(bindparam("both", expandi
 
 
 def referral(
-    connection: Connection, rules: Rules, inviter: int, invitee: int, *, order: int | None, by: Actor, now: datetime
-) -> list[GiftDone]:
+    connection: Connection, rules: Rules, inviter: int, invitee: int, *, order: int | None, by: Actor, now: datetime,
+    again: int = 0,
+) -> list[GiftDone]:  # fmt: skip
     """Give inviter and invitee their gifts, once per invitee, when the invitee has spent `over`; nothing is too early.
 
-    Past `per_month` gifts in a month of the shop the inviter gets none for this friend any more. Both members are held,
-    in the order of their ids: call it in a transaction that holds neither yet, or both.
+    `again`: how often it was given and wholly taken back before. Past `per_month` gifts in a month of the shop the
+    inviter gets none for this friend any more. Both members are held, in the order of their ids: call it in a
+    transaction that holds neither yet, or both.
     """
     rule = rules.loyalty.referral
     if rule is None or inviter == invitee:
         return []
     for member in sorted((inviter, invitee)):
         identity.lock(connection, member)
-    if connection.execute(_ACTIVE, {"both": [inviter, invitee]}).scalar_one() != 2:
+    if not both_active(connection, inviter, invitee) or spent(connection, invitee) < rule.over * 100:
         return []
-    if int(connection.execute(_SPENT, {"member": invitee}).scalar_one()) < rule.over * 100:
-        return []
-    if not granting.note(connection, invitee, "referral", "", "friend", now=now, order=order):
+    if not granting.note(connection, invitee, "referral", "", _nth("friend", again), now=now, order=order):
         return []
     found = []
     if rule.invitee is not None:
-        occasion = Occasion("invited", "once", "受邀礼", order)
+        occasion = Occasion("invited", _nth("once", again), "受邀礼", order)
         found.append(granting.give(connection, rules, invitee, rule.invitee, occasion, by=by, now=now))
     if _this_month(connection, rules, inviter, now) < rule.per_month:
-        occasion = Occasion("inviting", str(invitee), "邀请好友礼", order)
+        occasion = Occasion("inviting", _nth(str(invitee), again), "邀请好友礼", order)
         found.append(granting.give(connection, rules, inviter, rule.inviter, occasion, by=by, now=now))
     return [gift for gift in found if gift is not None]
+
+
+def keys(rule: ReferralRule, inviter: int, invitee: int, *, again: int) -> list[str]:
+    """Return under which keys the gifts of a referral were given."""
+    theirs = [grant_key("inviting", rule.inviter.name, inviter, _nth(str(invitee), again))]
+    if rule.invitee is not None:
+        theirs.append(grant_key("invited", rule.invitee.name, invitee, _nth("once", again)))
+    return theirs
+
+
+def _nth(occasion: str, again: int) -> str:
+    return f"{occasion}-{again}" if again else occasion
+
+
+def spent(connection: Connection, member: int) -> int:
+    """Return what a member has spent and not got back, in 分."""
+    return int(connection.execute(_SPENT, {"member": member}).scalar_one())
+
+
+def both_active(connection: Connection, one: int, other: int) -> bool:
+    """Tell whether both are members still."""
+    return bool(connection.execute(_ACTIVE, {"both": [one, other]}).scalar_one() == 2)
 
 
 def _this_month(connection: Connection, rules: Rules, inviter: int, now: datetime) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from members import orders
 from members.audit import Actor
-from members.giving_back import refund
+from members.giving_back import friends_back, goods_back, refund
 from members.orders import NewOrder, Taken
 from members.returns import NewRefund, Refunded, RefundLine
 from members.rules import Rules
@@ -30,7 +30,8 @@ def exchange(
     now: datetime,
 ) -> Exchanged:  # fmt: skip
     """Take goods back and sell others in one transaction; both happen once by their numbers."""
-    back = refund(connection, vault, rules, returned, by=by, now=now)
+    back = goods_back(connection, rules, returned, by=by, now=now)
     taken = orders.take(connection, vault, rules, bought, app=app, by=by, now=now)
+    back = friends_back(connection, rules, back, by=by, now=now)
     cash = bought.total - taken.principal - taken.gift
     return Exchanged(back, taken, cash - back.cash_back)

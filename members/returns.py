@@ -44,7 +44,9 @@ class Refunded:
     """What went back, in 分 and points; `created` is False when this refund had been made before.
 
     `amount` = `cash_back` + `principal_back` + `gift_back`; `left` of the order has not gone back. `coupons_back`:
-    (title, 'issued' or 'expired'); `gifts_taken`: what they were given for. `refund` is 0 where no money went back.
+    (title, 'issued' or 'expired'); `gifts_taken`: what they were given for; `friends_taken`: what the member and who
+    brought them lost of the gifts for that, (member, points, coupon title), told the first time only. `refund` is 0
+    where no money went back.
     """
 
     refund: int
@@ -62,6 +64,7 @@ class Refunded:
     gifts_taken: Sequence[str] = ()
     left: int = 0
     tier: TierChange | None = None
+    friends_taken: Sequence[tuple[int, int, str]] = ()
 
 
 class Parts(NamedTuple):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from members import earning, gifts, points, tiers
+from members import earning, gifts, points, referrals, tiers
 from members.audit import Actor
 from members.buyers import Held
 from members.earning import EarnFacts, EarnLine
@@ -85,11 +85,12 @@ def earn_key(order: int) -> str:
 
 
 def bring(connection: Connection, rules: Rules, member: Held, sale: Sale, *, by: Actor, now: datetime) -> Brought:
-    """Give points and gifts of a purchase and look at the tier."""
+    """Give points and gifts of a purchase, also to whoever brought the member, and look at the tier."""
     earned = earn(connection, rules, member, sale, by=by, now=now)
     facts = OrderFacts(sale.order, sale.total, sale.lines, sale.store, sale.brand)
     given = gifts.on_purchase(connection, rules, member.id, facts, by=by, now=now)
     given += gifts.on_total(connection, rules, member.id, facts, by=by, now=now)
+    given += referrals.settle(connection, rules, member.id, order=sale.order, by=by, now=now)
     tier = tiers.review(connection, rules, member.id, by=by, now=now)
     later = rules.loyalty.earn.pending_days > 0
     return Brought(0 if later else earned, earned if later else 0, given, tier)

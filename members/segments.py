@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, not
 
 from members.clock import business_date
 from members.errors import MemberError
+from members.life_stage import tags_named
 from members.products import KEPT
 from members.rules import Code, Section, Span, SpanText
 from members.rules.base import Listed
@@ -58,7 +59,10 @@ class Bought(Section):
 
 
 class Tagged(Section):
-    """The member carries one of these tags, at least this surely; `life_stage: baby` is the tag `life_stage:baby`."""
+    """The member carries one of these tags, at least this surely.
+
+    `life_stage: 6-12m` (or 宝宝6-12月) is a stage of members/life_stage.py; any word is also the tag `life_stage:word`.
+    """
 
     name: Listed[str] = []
     life_stage: Listed[str] = []
@@ -77,7 +81,9 @@ class Tagged(Section):
 
     def words(self) -> list[str]:
         """Return the tags as the books write them."""
-        return [clean(word) for word in self.name] + [clean(f"life_stage:{stage}") for stage in self.life_stage]
+        staged = [clean(f"life_stage:{stage}") for stage in self.life_stage]
+        known = [tag for stage in self.life_stage for tag in tags_named(stage)]
+        return [clean(word) for word in self.name] + staged + known
 
 
 def _tagged(value: Any) -> Any:

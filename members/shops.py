@@ -8,9 +8,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.errors import MemberError
 from members.rules import StoreRule
-from members.tables import Approval, Conversation, Staff, Store, table
+from members.tables import Approval, Conversation, Member, Staff, Store, table
 
-_stores, _staff = table(Store), table(Staff)
+_stores, _staff, _members = table(Store), table(Staff), table(Member)
 _approvals, _conversations = table(Approval), table(Conversation)
 _NAME = select(_stores.c.name).where(_stores.c.id == bindparam("store"))
 _PUT = upsert(_stores)
@@ -30,6 +30,12 @@ def sync_stores(connection: Connection, rules: Iterable[StoreRule]) -> None:
 def name_of(connection: Connection, store: str | None) -> str | None:
     """Return a store's name."""
     return connection.execute(_NAME, {"store": store}).scalar_one_or_none()
+
+
+def home_of(connection: Connection, member: int) -> str | None:
+    """Return the id of the store the member calls theirs."""
+    found: str | None = connection.execute(select(_members.c.home_store).where(_members.c.id == member)).scalar_one()
+    return found
 
 
 def add_staff(

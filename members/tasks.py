@@ -10,9 +10,9 @@ from members import audit
 from members.audit import Actor
 from members.errors import MemberError
 from members.staffing import Server, may_manage
-from members.tables import StaffTask, table
+from members.tables import Member, StaffTask, table
 
-_tasks = table(StaffTask)
+_tasks, _members = table(StaffTask), table(Member)
 RESULT_CHARS = 200
 _COLUMNS = (
     _tasks.c.id, _tasks.c.store_id, _tasks.c.staff_id, _tasks.c.member_id, _tasks.c.text, _tasks.c.source,
@@ -31,10 +31,17 @@ _OPEN = (
     .limit(bindparam("many"))
 )
 _ONE = select(*_COLUMNS).where(_tasks.c.id == bindparam("which"))
+# the member before the task, as who places or withdraws one for them: the audit row points at both
+_HOLD = select(_members.c.id).where(_members.c.id == bindparam("member")).with_for_update(read=True, key_share=True)
 _FINISH = (
     update(_tasks)
     .where(_tasks.c.id == bindparam("which"), _tasks.c.state == "open")
     .values(state="done", done_at=bindparam("moment"), done_by=bindparam("who"), result=bindparam("outcome"))
+)
+_DROP = (
+    update(_tasks)
+    .where(_tasks.c.id == bindparam("which"), _tasks.c.state == "open")
+    .values(state="dropped", done_at=bindparam("moment"))
 )
 _PUT = upsert(_tasks).on_conflict_do_nothing(index_elements=[_tasks.c.key]).returning(_tasks.c.id)
 
@@ -81,11 +88,20 @@ def finish(connection: Connection, number: int, staff: Server, result: str, *, b
     task = None if row is None else _task(row)
     if task is None or not _theirs(task, staff):
         raise MemberError("task_unknown", number=number)
+    connection.execute(_HOLD, {"member": task.member})
     bound = {"which": number, "moment": now, "who": staff.id, "outcome": result[:RESULT_CHARS]}
     if connection.execute(_FINISH, bound).rowcount != 1:
         raise MemberError("task_done", number=number)
     audit.write(connection, by, "task.done", task.member, {"task": number}, now=now)
     return task
+
+
+def drop(connection: Connection, number: int, *, by: Actor, now: datetime) -> bool:
+    """Take a task off the list: who wanted it done does so no longer; False when it was done or dropped before."""
+    if connection.execute(_DROP, {"which": number, "moment": now}).rowcount != 1:
+        return False
+    audit.write(connection, by, "task.drop", None, {"task": number}, now=now)
+    return True
 
 
 def _theirs(task: Task, staff: Server) -> bool:

@@ -16,7 +16,7 @@ Window = Literal["message", "action"]
 followers, consents = table(Follower), table(Consent)
 _REACH = select(
     followers.c.openid, followers.c.followed, followers.c.message_at, followers.c.message_used,
-    followers.c.action_at, followers.c.action_used,
+    followers.c.action_at, followers.c.action_used, followers.c.script,
 ).where(followers.c.openid.in_(bindparam("openids", expanding=True)))  # fmt: skip
 _ME = followers.c.openid == bindparam("who")
 

@@ -1,4 +1,4 @@
-"""The one module of recommend that reads the books: who bought what on which day, never after `now`."""
+"""Purchases of single members by day, read from the books (everybody's: recommend/baskets.py), never after `now`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
-from members import consent, coupons, decisions, lapsing, outbox
+from members import attention, consent, coupons, decisions, erasing, lapsing, outbox
 from members.db import Database
 from members.errors import MemberError
 from members.rules import CouponRule
@@ -48,13 +48,20 @@ def apply_plan(database: Database, plan_id: str, rules: PushRules, now: datetime
     done = Applied(plan_id)
     for part in _chunks(rows):
         with database.transaction() as connection:
-            refusers = consent.refused_members(connection)
+            unwilling = _unwilling(connection, plan, rules, now)
             for row in part:
-                outcome = "no_longer" if row.member_id in refusers else _one(connection, plan, row, rules, now)
+                outcome = "no_longer" if row.member_id in unwilling else _one(connection, plan, row, rules, now)
                 done = replace(done, **{outcome: getattr(done, outcome) + 1})
     with database.transaction() as connection:
         mark_applied(connection, plan_id, now)
     return done
+
+
+def _unwilling(connection: Connection, plan: Plan, rules: PushRules, now: datetime) -> set[int]:
+    """Return who has refused this since the plan was made, is leaving, or has no room for another push."""
+    about = consent.topics_of(campaigns.kind_of(rules.campaigns[plan.campaign]), plan.campaign)
+    refusing = consent.refused_members(connection, about)
+    return refusing | erasing.waiting_members(connection) | attention.spent(connection, now)
 
 
 def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from members import consent, segments
+from members import attention, consent, erasing, segments
 from members.tables import Consent, Follower, Identity, Member, Outbox, table
 from scheduler import campaigns, policy
 from scheduler.campaigns import Candidate
@@ -95,7 +95,8 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
     kind = campaigns.kind_of(campaign)
     reach = _channels(connection, campaign, rules, funnel.inside, now)
     funnel.keep("没有合法渠道可达", reach)
-    funnel.drop("已退订", consent.refused_members(connection) | _refused(connection, name))
+    refusing = consent.refused_members(connection, consent.topics_of(kind, name))
+    funnel.drop("已退订", refusing | erasing.waiting_members(connection))
     prefix = f"{name}:{campaigns.period_of(campaign, now, zone)}:"
     got = connection.execute(_GOT, {"which": name, "prefix": prefix, "length": len(prefix)})
     funnel.drop("本期已有", got.scalars())
@@ -109,7 +110,8 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
     offers |= {one.member: one for one in campaigns.candidates(connection, name, rules, personal, now)}
     funnel.keep("没有合适的优惠" if kind == "marketing" else "没有到期的补货", offers)
     held = _hold_out(name, campaign, rules, funnel)
-    funnel.drop("频次已满", policy.capped(connection, rules.policy.at_most, kind, now))
+    capped = policy.capped(connection, rules.policy.at_most, kind, now)
+    funnel.drop("频次已满", capped | attention.spent(connection, now))
     sent = [Chosen(offers[member], SEND, reach[member], tiers[member]) for member in funnel.inside]
     return funnel.steps, sent + [Chosen(offers[member], arm, "", tiers[member]) for member, arm in held.items()]
 
@@ -132,14 +134,6 @@ def _wishes(connection: Connection, inside: Sequence[int]) -> tuple[dict[int, st
             if not row.personalised:
                 impersonal.add(row.id)
     return tiers, impersonal
-
-
-def _refused(connection: Connection, name: str) -> set[int]:
-    refused_here = select(consents.c.subject).where(
-        consents.c.topic == f"{consent.MARKETING}:{name}", ~consents.c.granted
-    )
-    subjects = connection.execute(refused_here).scalars()
-    return {int(subject.partition(":")[2]) for subject in subjects if subject.startswith("member:")}
 
 
 def _channels(

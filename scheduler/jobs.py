@@ -16,6 +16,7 @@ from scheduler.counter import CounterJobs
 from scheduler.coupons import CouponJobs
 from scheduler.loyalty import Nightly
 from scheduler.plan import PlanError, make_plan
+from scheduler.privacy import PrivacyJobs
 from scheduler.rules import PushRules, When
 from scheduler.schedule import Job
 from scheduler.value import PointJobs
@@ -42,6 +43,7 @@ def build_jobs(
     nightly, of_points = Nightly(database, rules, say, app), PointJobs(database, rules, say, app)
     of_coupons = CouponJobs(database, rules, say)
     of_counter = CounterJobs(database, vault, rules.base, say, wake)
+    of_privacy = PrivacyJobs(database, vault, rules.base, say, app, wake)
     daily, early = _daily(rules.schedule.expire_at, zone), _daily(rules.schedule.prune_at, zone)
     return [
         Job("mature_points", daily, of_points.mature),
@@ -55,6 +57,9 @@ def build_jobs(
         Job("points_running_out", daily, nightly.points_running_out),
         Job("receipts", _daily(rules.base.staff.receipt_at, zone), of_counter.receipts),
         Job("tails", early, of_counter.tails),
+        Job("children", early, of_privacy.children),
+        Job("erase", early, of_privacy.erase),
+        Job("export_links", early, of_privacy.links),
         Job("prune", early, partial(prune, database, keep_inbox)),
         *found,
     ]

@@ -6,13 +6,13 @@ nobody gives it back, and every refusal teaches what the books believed wrongly.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from members import consent, identity, windows
+from members import consent, identity, scripts, windows
 from members.vault import Vault
 from scheduler import policy
 from scheduler.channels import RULES, WINDOW_AFTER_ACTION, WINDOW_AFTER_MESSAGE, Channel, Meaning, SendResult, Wire
@@ -57,16 +57,35 @@ def aim(
     if channel is Channel.SMS:
         return _sms(connection, vault, rules, row, now)
     found = windows.of_openids(connection, _openids(connection, rules, row))
-    openids = [follower.openid for follower in found if follower.followed]
+    written_in = {follower.openid: follower.script for follower in found if follower.followed}
+    openids = list(written_in)
     match channel:
         case Channel.SERVICE:
-            return _service(connection, row, openids, now)
+            shot = _service(connection, row, openids, now)
         case Channel.SUBSCRIPTION:
-            return _subscription(connection, row, openids, now)
+            shot = _subscription(connection, row, openids, now)
         case Channel.TEMPLATE if openids and "template" in row.content:
-            return Shot(channel, openids[0], data=row.content["template"])
+            shot = Shot(channel, openids[0], data=row.content["template"])
         case _:
             return Shut(f"{channel} 用不了")
+    return _in_script(shot, written_in.get(shot.openid, "")) if isinstance(shot, Shot) else shot
+
+
+def _in_script(shot: Shot, script: str) -> Shot:
+    """Return the shot in the script its reader writes; names of fields, codes and addresses are ASCII and stay."""
+    return shot if script != scripts.TRADITIONAL else replace(shot, data=_spoken(shot.data, script))
+
+
+def _spoken(part: Any, script: str) -> Any:
+    match part:
+        case str():
+            return scripts.spoken(part, script)
+        case dict():
+            return {name: _spoken(value, script) for name, value in part.items()}
+        case list():
+            return [_spoken(value, script) for value in part]
+        case _:
+            return part
 
 
 def _may_carry(channel: Channel, kind: str) -> bool:

@@ -55,7 +55,11 @@ def refunded(call: Call, connection: Connection, done: Refunded) -> None:
     if back:
         parts.append(say("refund_coupons", titles="、".join(back)))
     facts = {"order": done.order_no, "amount": yuan(done.amount), "details": "".join(parts)}
-    call.tell(connection, done.member, "notice_refund", f"{done.order}:{done.refund or 'all'}", facts)
+    key = f"{done.order}:{done.refund or 'all'}"
+    call.tell(connection, done.member, "notice_refund", key, facts)
+    for member, points, title in done.friends_taken:
+        facts = {"gift": gifts.lost(say, points, title)}
+        call.tell(connection, member, "notice_friend_refund", key, facts)
 
 
 def redeemed(call: Call, connection: Connection, done: Redeemed, store: str | None) -> None:

@@ -141,9 +141,22 @@ def read(xml: str, *, openid: str, original_id: str, to_message: bool) -> Passiv
             most = limits.NEWS_TO_MESSAGE if to_message else limits.NEWS_TO_EVENT
             return PassiveReply("news", items=_articles(fields.get("Articles"))[:most])
         case "transfer_customer_service":
+            _transfer(fields, to_message)
             return PassiveReply("event", "已转接人工客服")
         case other:
             raise MalformedReply(f"MsgType {other!r} of the reply cannot be shown")
+
+
+def _transfer(fields: Mapping[str, Any], to_message: bool) -> None:
+    """Refuse what can't be passed on: docs, "only messages sent by users", and TransInfo names one KfAccount."""
+    if not to_message:
+        raise MalformedReply("an event cannot be transferred to customer service")
+    if "TransInfo" not in fields:
+        return
+    info = fields["TransInfo"]
+    account = info.get("KfAccount") if isinstance(info, dict) else None
+    if not isinstance(account, str) or "@" not in account:
+        raise MalformedReply("TransInfo without a KfAccount such as test1@test")
 
 
 def _text(content: object) -> str:

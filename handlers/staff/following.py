@@ -7,7 +7,7 @@ from handlers.flows import OF_STAFF, Flow
 from handlers.grammar import SURE
 from handlers.reading import normalise
 from handlers.staff.understanding import answer_in, command_in
-from handlers.understanding import Understood, understand
+from handlers.understanding import Understood, certain
 from members.conversations import Stand
 from members.people import Person
 
@@ -21,7 +21,7 @@ def understood(text: str, person: Person, stand: Stand | None) -> Understood | N
         return Understood("staff_answer", slots=found)
     if stand is not None and stand.state not in OF_STAFF:
         return None
-    said = understand(text, staff=True)
+    said = certain(text, staff=True)
     if said.intent == "confirm" and said.confidence >= SURE:
         return Understood("staff_confirm")
     return Understood("staff_last") if said.intent == "last_order" and person.member is None else None
@@ -34,7 +34,7 @@ def _answer(text: str, stand: Stand) -> Mapping[str, str] | None:
         return None
     found = answer_in(plain, asked, stand.data)
     free = found is not None and asked in FREE and "choice" not in found
-    return None if free and understand(text, staff=True).intent != "unknown" else found
+    return None if free and certain(text, staff=True).intent != "unknown" else found
 
 
 def invite_word(text: str) -> str | None:

@@ -6,7 +6,7 @@ has guessed too often.
 
 from datetime import timedelta
 
-from handlers import flows, talk
+from handlers import flows, menu
 from handlers.context import Context, Reply
 from handlers.flows import Flow, Purpose
 from handlers.inbound import Inbound
@@ -16,21 +16,20 @@ from members.errors import MemberError
 from members.vault import mask_phone
 
 GUESSES, WINDOW, LOCK_MINUTES = 5, timedelta(hours=1), 60
-_ordinary = talk.say("unknown_member", "unknown_stranger")
 
 
 def word(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
     """Answer eight symbols that may be an invite word."""
     key = f"invite:{ctx.openid}"
     if limits.blocked(ctx.connection, key, now=ctx.now):
-        return _ordinary(inbound, ctx, said)
+        return menu.unknown(inbound, ctx, Understood("unknown", 0.0, near=said.near))
     found = staffing.invited(ctx.connection, ctx.vault, said.slots["word"], now=ctx.now)
     if found is None:
         try:
             limits.take(ctx.connection, key, limits.every(WINDOW, ctx.now), GUESSES, refusal="busy")
         except MemberError:
             limits.block(ctx.connection, key, ctx.now + timedelta(minutes=LOCK_MINUTES))
-        return _ordinary(inbound, ctx, said)
+        return menu.unknown(inbound, ctx, Understood("unknown", 0.0, near=said.near))
     return _send_code(ctx, *found)
 
 

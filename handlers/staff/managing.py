@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from handlers import notices
 from handlers.context import Context, Reply
 from handlers.inbound import Inbound
 from handlers.staff import counter, errands, finding, wording
 from handlers.staff.reading import WHO
 from handlers.understanding import Understood
-from members import approvals, audit, outbox, shops, staffing, tasks
+from members import approvals, audit, outbox, reorders, shops, staffing, tasks
 from members.approvals import Request
 from members.errors import MemberError
 from members.notices import tell_openid
@@ -188,6 +189,10 @@ def finish(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
         told = result or ctx.copy.text("task_no_result")
         facts = {"name": desk.staff.name, "number": task.id, "text": task.text, "result": told}
         _tell(ctx, str(giver.openid), "notice_task_done", str(task.id), facts)
+    if task.source == reorders.SOURCE and task.member is not None:
+        store = shops.name_of(ctx.connection, task.store) or ctx.copy.text("some_store")
+        facts = {"store": store, "result": result or ctx.copy.text("reorder_ready")}
+        notices.tell(ctx, task.member, "notice_reorder_done", facts)
     return Reply(ctx.copy.text("task_finished", number=task.id))
 
 

@@ -18,9 +18,9 @@ from members.ledger import (
     members,
     movements,
 )
-from members.tables import Identity, table
+from members.tables import Identity, MemberKey, table
 
-identities = table(Identity)
+identities, keys = table(Identity), table(MemberKey)
 
 
 def _unbalanced(connection: Connection) -> Iterator[Breach]:
@@ -155,4 +155,20 @@ def _merged(connection: Connection) -> Iterator[Breach]:
         yield Breach("并走的会员还有身份", f"member {member} {kind}", "")
 
 
-CHECKS = (_unbalanced, _balances, _signs, _lots, _lot_moves, _chains, _merged)
+def _erased(connection: Connection) -> Iterator[Breach]:
+    """Who was forgotten owns nothing, speaks for nobody, and has no key that would open what was sealed."""
+    erased = members.c.state == "erased"
+    owning = select(accounts.c.member_id, accounts.c.kind, accounts.c.balance).select_from(
+        accounts.join(members, accounts.c.member_id == members.c.id)
+    )
+    for member, kind, balance in connection.execute(owning.where(erased, accounts.c.balance != 0)):
+        yield Breach("注销的会员还有余额", f"member {member} {kind}", f"{balance}")
+    speaking = select(identities.c.member_id, identities.c.kind).select_from(identities.join(members))
+    for member, kind in connection.execute(speaking.where(erased, identities.c.ended_at.is_(None))):
+        yield Breach("注销的会员还有身份", f"member {member} {kind}", "")
+    kept = select(keys.c.member_id).select_from(keys.join(members, keys.c.member_id == members.c.id))
+    for (member,) in connection.execute(kept.where(erased)):
+        yield Breach("注销的会员还有密钥", f"member {member}", "")
+
+
+CHECKS = (_unbalanced, _balances, _signs, _lots, _lot_moves, _chains, _merged, _erased)

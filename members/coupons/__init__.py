@@ -5,7 +5,7 @@ Money of a template: `committed` = what its copies may still cost at most (`rese
 """
 
 from members.coupons.codes import ALPHABET, SYMBOLS, check_symbol, new_code, normalise_code, spell
-from members.coupons.copies import Copy, by_id, count_usable, find, held, held_by, refuse_unusable, usable
+from members.coupons.copies import CATEGORY, Copy, by_id, count_usable, find, held, held_by, refuse_unusable, usable
 from members.coupons.ending import Ending, due_to_announce, expire_due
 from members.coupons.guessing import WRONG, guarded, wrong_code
 from members.coupons.issuing import Issued, coupons, issue
@@ -23,6 +23,7 @@ from members.coupons.transferring import (
 
 __all__ = [
     "ALPHABET",
+    "CATEGORY",
     "HOURS",
     "SYMBOLS",
     "WRONG",

@@ -1,6 +1,7 @@
 """What a member reads of the demo shop: Chinese names, phones and card numbers, all derived, none random."""
 
 import csv
+import math
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,6 +13,7 @@ UNCLASSIFIED = "UNCLASSIFIED"
 UNCLASSIFIED_NAME = "未分类"
 SPREAD = 61_803_399
 MAX_HOUSEHOLD = 10**8
+CENTRE = (math.radians(31.2304), math.radians(121.4737))  # 人民广场, which the chat page sends as its place
 NAMED_STORES = (
     "人民路", "中山路", "解放路", "建设路", "和平路", "新华路", "光明路", "胜利路", "友谊路", "文化路",
     "长江路", "黄河路", "北京路", "南京路", "上海路", "广州路", "天津路", "杭州路", "苏州路", "成都路",
@@ -95,6 +97,18 @@ def product_name(category: str, kind: str, size: str) -> str:
 def store_name(store: int, rank: int) -> str:
     """Return a store's name; the best-visited (rank from 0) are called after a street."""
     return f"邻家生鲜 {NAMED_STORES[rank]}店" if rank < len(NAMED_STORES) else f"邻家生鲜 门店{store}"
+
+
+def store_place(rank: int) -> dict[str, str | float | None]:
+    """Return where a store is said to be and when it is open: the named ones on a sunflower spiral around a square."""
+    if rank >= len(NAMED_STORES):
+        return {"address": "", "lat": None, "lon": None, "hours": ""}
+    turn, kilometres = math.radians(137.508 * rank), 0.9 * math.sqrt(rank + 0.5)
+    north, east = kilometres * math.cos(turn) / 111.2, kilometres * math.sin(turn) / (111.2 * math.cos(CENTRE[0]))
+    return {
+        "address": f"{NAMED_STORES[rank]}{8 + 7 * rank}号", "lat": round(math.degrees(CENTRE[0]) + north, 4),
+        "lon": round(math.degrees(CENTRE[1]) + east, 4), "hours": "07:30-22:00",
+    }  # fmt: skip
 
 
 def spread(household: int) -> int:

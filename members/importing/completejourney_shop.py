@@ -10,7 +10,14 @@ from sqlalchemy import Connection, insert, select
 
 from members.bulk import insert_rows, take_ids
 from members.db import Database
-from members.importing.completejourney_names import UNCLASSIFIED, categories, departments, product_name, store_name
+from members.importing.completejourney_names import (
+    UNCLASSIFIED,
+    categories,
+    departments,
+    product_name,
+    store_name,
+    store_place,
+)
 from members.importing.completejourney_source import Article, Lines, Numbers
 from members.importing.progress import Progress
 from members.tables import Category, CouponTemplate, Product, Store, table
@@ -68,7 +75,7 @@ def write_stores(connection: Connection, lines: Lines) -> int:
     ranked = sorted(zip((-visits).tolist(), external.tolist(), strict=True))
     known = set(connection.scalars(select(stores.c.id)))
     rows = [
-        {"id": str(store), "name": store_name(store, rank), "address": "", "hours": "", "phone": "", "active": True}
+        {"id": str(store), "name": store_name(store, rank), **store_place(rank), "phone": "", "active": True}
         for rank, (_, store) in enumerate(ranked)
         if str(store) not in known
     ]

@@ -1,6 +1,6 @@
 """The sections of config.yaml that the books obey."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from members.rules.base import (
     WEEKDAYS,
@@ -42,6 +42,7 @@ from members.rules.loyalty import (
 )
 from members.rules.shop import (
     BindingRules,
+    PrivacyPromises,
     PrivacyRules,
     Role,
     ShopRules,
@@ -62,6 +63,7 @@ class Rules:
     coupons: dict[str, CouponRule]
     binding: BindingRules
     staff: StaffRules
+    privacy: PrivacyPromises = field(default_factory=PrivacyPromises)
 
 
 __all__ = [
@@ -88,6 +90,7 @@ __all__ = [
     "PartnerRule",
     "PerkRule",
     "PresentGift",
+    "PrivacyPromises",
     "PrivacyRules",
     "PurchaseGift",
     "ReferralRule",

@@ -78,9 +78,13 @@ class CheckinRule(Section):
 
 
 class ReferralRule(Section):
-    """What inviter and friend get once the friend has spent `over` 元; an inviter gets it `per_month` times at most."""
+    """What inviter and friend get once the friend has spent `over` 元; an inviter gets it `per_month` times at most.
+
+    Friends past `per_day` on one business day are no friends.
+    """
 
     inviter: Gift
     invitee: Gift | None = None
     over: int = Field(default=0, ge=0)
     per_month: int = Field(default=10, ge=1)
+    per_day: int = Field(default=20, ge=1)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from members.rules.base import ClockTime, Code, Section, Span, SpanText, ZoneName
+from members.rules.base import ClockTime, Code, Hours, HoursText, Section, Span, SpanText, ZoneName
 
 Role = Literal["cashier", "adviser", "manager", "head_office"]
 
@@ -24,6 +24,17 @@ class StoreRule(Section):
     brand: str = ""
 
 
+class ServiceRules(Section):
+    """Whether 人工 reaches the platform's customer service, when somebody sits there, and how long the bot is silent.
+
+    30 minutes is what the platform keeps a session open for when nobody closes it.
+    """
+
+    transfer: bool = True
+    hours: HoursText = Hours(time(9), time(21))
+    pause_minutes: int = Field(default=30, ge=1, le=720)
+
+
 class ShopRules(Section):
     """Who we are and when our day begins."""
 
@@ -33,6 +44,7 @@ class ShopRules(Section):
     brands: list[str] = []
     stores: list[StoreRule] = []
     service_phone: str = ""
+    service: ServiceRules = ServiceRules()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -104,8 +116,19 @@ class StaffRules(Section):
         return {str(name): limits for name, limits in self.limits.items()}.get(role, StaffLimits())
 
 
-class PrivacyRules(Section):
-    """Master keys by id (the current one first) and how long traces are kept."""
+class PrivacyPromises(Section):
+    """What a member is promised: how long an export's link lives and how often it opens, and how long 注销 cools down.
+
+    PIPL art. 45 and 47 ask for both without delay; the platforms' rules for apps set 15 days as the most.
+    """
+
+    export_hours: int = Field(default=24, ge=1, le=168)
+    export_fetches: int = Field(default=10, ge=1, le=100)
+    erase_days: int = Field(default=7, ge=1, le=15)
+
+
+class PrivacyRules(PrivacyPromises):
+    """Master keys by id (the current one first), how long traces are kept, and what members are promised."""
 
     keys: dict[Code, str] = Field(min_length=1)
     keep_inbox: SpanText = Span(7, "day")

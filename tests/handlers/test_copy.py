@@ -18,7 +18,7 @@ from members import deeds, serving, shops
 ROOT = Path(__file__).parents[2]
 # what listens, not what speaks: patterns and words of people
 HEARING = {"reading.py", "choosing.py", "grammar.py", "commands.py", "understanding.py"}
-HEARING |= {"copy.py", "member_copy.py", "value_copy.py"}
+HEARING |= {"hearing.py", "naming.py", "profile_dates.py", "wishes.py"}
 CLI_ONLY = {"bad_role", "no_store"}
 NOTICE = re.compile(r"notice_\w+|(?!reason_)\w+_notice")
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -111,7 +111,7 @@ def test_nothing_is_said_outside_the_copy() -> None:
     spoken = [
         (path.name, node.value)
         for path, module in sources("handlers")
-        if path.name not in HEARING
+        if path.name not in HEARING and not path.name.endswith("copy.py") and path.parent.name != "nlu"
         for node in ast.walk(module)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and HAN.search(node.value)
         if node.value not in docstrings(module)

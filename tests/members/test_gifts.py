@@ -366,7 +366,7 @@ def test_whoever_was_merged_in_has_checked_in_too(books_url: str) -> None:
         assert check_in(books, third, NOW + DAY) == CheckedIn(2, 2, False, 6)
         assert check_in(books, third, NOW + 2 * DAY) == CheckedIn(7, 3, True, 13)
         with books.database.transaction() as connection:
-            merging.unmerge(connection, books.vault, last, by=TILL, now=NOW + 2 * DAY)
+            merging.unmerge(connection, books.vault, books.rules, last, by=TILL, now=NOW + 2 * DAY)
         assert check_in(books, second, NOW + 2 * DAY).streak == 3, "parted again: a day of their own"
         assert check_in(books, third, NOW + 2 * DAY) == CheckedIn(2, 2, False, 9)
 

@@ -11,7 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from members import auditing, consent, granting, identity, ledger, merging, merging_history, tags, tails, tiers
+from members import (
+    arrivals,
+    auditing,
+    consent,
+    granting,
+    identity,
+    ledger,
+    merging,
+    merging_history,
+    tags,
+    tails,
+    tiers,
+)
 from members.audit import Actor
 from members.db import Database
 from members.errors import MemberError
@@ -26,6 +38,7 @@ from members.tables import (
     GiftGrant,
     Identity,
     Member,
+    Order,
     Outbox,
     PointLot,
     table,
@@ -77,7 +90,7 @@ def merge(connection: Any, source: int, target: int, by: Actor = BY) -> Merge:
 
 
 def unmerge(connection: Any, number: int, now: Any = LATER) -> Unmerged:
-    return merging.unmerge(connection, VAULT, number, by=BY, now=now)
+    return merging.unmerge(connection, VAULT, RULES, number, by=BY, now=now)
 
 
 def total(connection: Any, *members: int) -> Counter[str]:
@@ -580,3 +593,32 @@ def test_an_altered_entry_of_a_merge_breaks_the_chain(database: Database) -> Non
         connection.execute(update(entries).where(last).values(amount=entries.c.amount + 1))
         found = {breach.check for breach in auditing.breaches(connection, now=NOW)}
     assert {"账链断裂", "余额与分录不符"} <= found
+
+
+def test_a_tier_that_the_other_held_up_after_a_refund_goes_when_they_part(database: Database) -> None:
+    """Found by the machine: otherwise it went months later, at some small sale, "after a refund"."""
+    with database.transaction() as connection:
+        source, target = new_member(connection), new_member(connection)
+        order(connection, source, 300_000)
+        order(connection, target, 200_000)
+        returned = order(connection, target, 120_000)
+        assert (risen := tiers.review(connection, RULES, target, by=BY, now=NOW)) and risen.after == "银卡"
+        done = merge(connection, source, target)
+        gone = table(Order).update().where(table(Order).c.id == returned).values(refunded=120_000, state="refunded")
+        connection.execute(gone)
+        assert tiers.review(connection, RULES, target, by=BY, now=LATER) is None, "together they still deserve it"
+        unmerge(connection, done.id)
+        assert tiers.of_member(connection, target) == "普卡"
+        assert tiers.review(connection, RULES, target, by=BY, now=LATER) is None
+
+
+def test_where_both_came_from_goes_along_and_comes_back(database: Database) -> None:
+    with database.transaction() as connection:
+        source, target = new_member(connection, phone()), new_member(connection, phone())
+        for member, code in ((source, "c_春天"), (target, "r_K7QF2MDX9T")):
+            arrivals.note(connection, f"o-{member}", member, "subscribe", arrivals.read(code), NOW)
+        done = merge(connection, source, target)
+        assert [touch.kind for touch in arrivals.of_member(connection, target)] == ["campaign", "referral"]
+        unmerge(connection, done.id)
+        assert [touch.ref for touch in arrivals.of_member(connection, source)] == ["春天"]
+        assert [touch.ref for touch in arrivals.of_member(connection, target)] == ["K7QF2MDX9T"]

@@ -48,7 +48,7 @@ class PeopleRules(Machine):
         merge = self.merge_ids[number]
 
         def deed(connection: Connection) -> merging.Unmerged:
-            return merging.unmerge(connection, self.world.vault, merge, by=TILL, now=now)
+            return merging.unmerge(connection, self.world.vault, self.law, merge, by=TILL, now=now)
 
         before = {side: self.model.people[side].all() for side in range(len(self.ids))}
         done = self.act(deed, lambda model: model.unmerge(number), Luck(fate.nth, fate.kind))

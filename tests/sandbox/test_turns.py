@@ -220,3 +220,36 @@ async def test_the_server_check_sends_a_signed_echostr(b: Bench) -> None:
     assert await b.platform.verify_callback()
     b.shop.answer = answering(b"something else")
     assert not await b.platform.verify_callback()
+
+
+TRANSFER = "<MsgType><![CDATA[transfer_customer_service]]></MsgType>"
+TO_ONE = "<TransInfo><KfAccount><![CDATA[test1@test]]></KfAccount></TransInfo>"
+
+
+@pytest.mark.parametrize("more", ["", TO_ONE])
+async def test_a_message_can_be_transferred_to_customer_service(b: Bench, more: str) -> None:
+    b.shop.answer = answering(reply_xml(TRANSFER + more).encode())
+    turn = await b.platform.turn("alice", "人工")
+    assert (turn.failed, turn.text) == ("", "已转接人工客服")
+    assert [(e["kind"], e["via"], e["text"]) for e in await b.seen("alice")] == [("event", "passive", "已转接人工客服")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "<TransInfo/>",
+        "<TransInfo><KfAccount>nobody</KfAccount></TransInfo>",
+        "<TransInfo>x</TransInfo>",
+        TO_ONE + TO_ONE,
+    ],
+)
+async def test_a_malformed_transfer_shows_the_apology(b: Bench, more: str) -> None:
+    b.shop.answer = answering(reply_xml(TRANSFER + more).encode())
+    assert (await b.platform.turn("alice", "人工")).failed
+    assert [e["text"] for e in await b.seen("alice")] == [UNAVAILABLE]
+
+
+async def test_an_event_can_not_be_transferred(b: Bench) -> None:
+    b.shop.answer = answering(reply_xml(TRANSFER).encode())
+    await b.act("scan", openid="alice", scene="store-1")
+    assert [e["text"] for e in await b.seen("alice")] == [UNAVAILABLE]

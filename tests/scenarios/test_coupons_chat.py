@@ -67,7 +67,7 @@ def test_the_token_is_a_picture_where_the_shop_has_an_address(tmp_path: Path, mi
     changes = {"wechat": {"public_url": "https://shop.example"}, "coupons": COUPONS}
     with open_shop(tmp_path, empty_books(migrated_sqlite, tmp_path), changes) as shop:
         _, [issued] = anna(shop, "mine")
-        assert shop.talker("o-anna").say("优惠券").splitlines()[-1] == "回复「优惠券 1」看第一张的二维码。"
+        assert shop.talker("o-anna").say("优惠券").splitlines()[-1] == "回复序号看其中一张。"
         answer = shop.talker("o-anna").send(shop.talker("o-anna").text_xml("优惠券 1"))
         xml = answer if isinstance(answer, str) else str(answer)
         token = member_code.coupon_token(shop.service.vault, issued.id, shop.clock.now())

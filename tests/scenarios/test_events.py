@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.event import listens_for
 
+from bot.inbound import inbound_of
 from members import consent, outbox
 from members.tables import ConsentEvent, Delivery, Follower, Inbox, table
 from tests.support.acting import become_member, empty_books, issue
@@ -75,11 +77,12 @@ def test_leaving_and_coming_back(shop: Shop) -> None:
     issue(shop, member, "free-soup", key="k")
     anna = shop.talker("o-anna")
     assert anna.event("unsubscribe") == ""
-    row = follower(shop, "o-anna")
-    assert (row.followed, row.message_at, row.action_at, row.scene) == (False, None, None, "")
+    assert follower(shop, "o-anna") is None
     shop.clock.forward(days=3)
     assert "欢迎回来" in anna.event("subscribe")
     assert follower(shop, "o-anna").followed
+    assert "先绑定会员" in anna.say("积分"), "the tie to the phone ended with the following"
+    become_member(shop, "o-anna", "13800138000")
     assert "您现有 9 积分" in anna.say("积分")
     assert "免费例汤" in anna.say("优惠券")
 
@@ -184,3 +187,118 @@ def test_a_blocked_follower_is_none_until_they_return(shop: Shop) -> None:
         connection.execute(update(followers).values(followed=False))
     shop.talker("o-anna").say("你好吗")
     assert follower(shop, "o-anna").followed
+
+
+def sent(shop: Shop, *names: str) -> None:
+    """Attempts to which the platform gave these message ids."""
+    now = shop.clock.now()
+    with shop.service.database.transaction() as connection:
+        for name in names:
+            message = outbox.Message(f"k{name}", "notice", ("template",), {"text": "x"}, "test", now, now, openid="o")
+            row = outbox.put(connection, message, now=now)
+            assert row is not None
+            outbox.record(connection, row, 1, "template", "accepted", now=now, message_id=name)
+
+
+def finished(shop: Shop) -> dict[str, str]:
+    with shop.service.database.reading() as connection:
+        return dict(connection.execute(select(deliveries.c.message_id, deliveries.c.finished)).all())
+
+
+def test_the_finish_of_subscription_notices_is_kept(shop: Shop) -> None:
+    sent(shop, "1", "2", "3")
+    bot = shop.talker("o-anna")
+    rows = "".join(
+        f"<List><TemplateId>t</TemplateId><MsgID>{number}</MsgID><ErrorCode>{code}</ErrorCode>"
+        f"<ErrorStatus>{words}</ErrorStatus></List>"
+        for number, code, words in (("1", "0", "success"), ("2", "20004", "user refuse"))
+    )
+    inner = f"<Event>subscribe_msg_sent_event</Event><SubscribeMsgSentEvent>{rows}</SubscribeMsgSentEvent>"
+    assert bot.send(bot.xml("event", inner)) == ""
+    assert finished(shop) == {"1": "success", "2": "failed:20004 user refuse", "3": ""}
+
+
+def test_a_storm_of_finish_events_takes_no_savepoint_and_reads_nobody(shop: Shop) -> None:
+    sent(shop, *map(str, range(40)))
+    statements: list[str] = []
+
+    @listens_for(shop.service.database.engine, "before_cursor_execute")
+    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        statements.append(statement)
+
+    async def storm() -> None:
+        jobs = [
+            shop.service.writer.submit(inbound_of({
+                "ToUserName": "gh_test", "FromUserName": f"o{n}", "CreateTime": "1772416800", "MsgType": "event",
+                "Event": "TEMPLATESENDJOBFINISH", "MsgID": str(n), "Status": "success",
+            }))
+            for n in range(40)
+        ]  # fmt: skip
+        assert [await future for _, future in jobs] == [""] * 40
+
+    shop.portal.call(storm)
+    assert set(finished(shop).values()) == {"success"}
+    assert [words for words in statements if "SAVEPOINT" in words or "follower" in words] == []
+
+
+@pytest.mark.parametrize("event", ["VIEW", "LOCATION", "no_such_event"])
+def test_light_events_take_no_savepoint(shop: Shop, event: str) -> None:
+    statements: list[str] = []
+
+    @listens_for(shop.service.database.engine, "before_cursor_execute")
+    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        statements.append(statement)
+
+    async def pair() -> None:
+        jobs = [
+            shop.service.writer.submit(inbound_of({
+                "ToUserName": "gh_test", "FromUserName": f"o{n}", "CreateTime": "1772416800", "MsgType": "event",
+                "Event": event, "EventKey": "https://shop.test/", "Latitude": "31.2", "Longitude": "121.4",
+            }))
+            for n in range(5)
+        ]  # fmt: skip
+        assert [await future for _, future in jobs] == [""] * 5
+
+    shop.portal.call(pair)
+    assert [words for words in statements if "SAVEPOINT" in words] == []
+
+
+KINDS = {
+    "image": "<PicUrl>http://x/y.png</PicUrl><MediaId>m</MediaId>", "video": "<MediaId>m</MediaId>",
+    "shortvideo": "<MediaId>m</MediaId>", "link": "<Title>t</Title><Url>http://x</Url>", "file": "<Title>t</Title>",
+    "location": "<Location_X>1</Location_X><Location_Y>2</Location_Y>", "voice": "<MediaId>m</MediaId>",
+    "never_seen_before": "", "miniprogrampage": "<Title>t</Title>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_message_is_met_with_silence(shop: Shop, kind: str) -> None:
+    bot = shop.talker("o-anna")
+    said = shown(bot.send(bot.xml(kind, f"{KINDS[kind]}<MsgId>{next(bot.ids)}</MsgId>")))
+    assert said and "系统出了点小问题" not in said
+    if kind in ("image", "video", "shortvideo", "link"):
+        assert "人工" in said, "what to do next is said"
+
+
+@pytest.mark.parametrize(
+    "words", ["【收到不支持的消息类型，暂无法显示】", "[收到不支持的消息类型,暂时无法显示]", "[Unsupported Message]"]
+)
+def test_a_sticker_is_met_with_a_smile(shop: Shop, words: str) -> None:
+    assert "表情收到" in shop.talker("o-anna").say(words)
+
+
+@pytest.mark.parametrize("words", ["查一下我的积分。", "积分。", "查积分,", "积分?", "嗯,积分。"])
+def test_a_voice_is_understood_with_its_full_stop(shop: Shop, words: str) -> None:
+    shop.member(PHONE, points=12, openid="o-anna")
+    bot = shop.talker("o-anna")
+    inner = f"<MediaId>m</MediaId><Format>amr</Format><MsgId>{next(bot.ids)}</MsgId><Recognition>{words}</Recognition>"
+    assert "您现有 12 积分" in shown(bot.send(bot.xml("voice", inner)))
+
+
+def test_a_tap_in_a_msgmenu_is_its_words_and_opens_the_short_window(shop: Shop) -> None:
+    shop.member(PHONE, points=12, openid="o-anna")
+    bot = shop.talker("o-anna")
+    xml = bot.text_xml("积分").replace("</xml>", "<bizmsgmenuid>1</bizmsgmenuid></xml>")
+    assert "您现有 12 积分" in shown(bot.send(xml))
+    row = follower(shop, "o-anna")
+    assert row.action_at is not None and row.message_at is None

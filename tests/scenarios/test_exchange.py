@@ -133,7 +133,7 @@ def test_a_shop_without_rewards_says_so(tmp_path: Path, migrated_sqlite: Path) -
 def test_a_stranger_is_asked_to_bind_and_numbers_mean_nothing_to_them(shop: Shop) -> None:
     stranger = shop.talker("o-new")
     assert stranger.say("兑换").startswith("这要先绑定会员。")
-    assert stranger.say("1") == shop.service.copy.text("unknown_stranger")
+    assert stranger.say("1").startswith("这句我还没听懂。")
     assert stranger.say("对账").startswith("这要先绑定会员。")
 
 

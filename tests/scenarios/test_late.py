@@ -126,6 +126,17 @@ def test_a_late_event_that_wants_no_answer_sends_none(shop: Shop, books_url: str
     assert late_replies(shop, "o-anna") == []
 
 
+def test_what_comes_too_late_to_be_passed_on_is_asked_for_again(shop: Shop, books_url: str) -> None:
+    anna = shop.talker("o-anna")
+    request = anna.request(anna.text_xml("人工"))
+    with stalled(books_url):
+        assert deliver(shop, request) == [(200, "success")]
+    assert settled(shop, "o-anna")
+    assert late_replies(shop, "o-anna") == ["刚才那句没能转到人工客服,请再发一次。"]
+    assert deliver(shop, request) == [(200, "success")]
+    assert "transfer_customer_service" in anna.send(anna.text_xml("我的发票呢"))
+
+
 def test_a_disk_slower_than_the_database_leaves_nothing_behind(shop: Shop, books_url: str) -> None:
     """The file is written after the message was booked: it goes again, for nobody else would remove it."""
     disk = SlowDisk(shop)

@@ -116,7 +116,7 @@ def test_a_window_closes_after_48_hours(desk: Desk, wrote: timedelta, sent: int)
 def test_who_unfollowed_is_not_written_to(desk: Desk) -> None:
     member = desk.shop.member("oA", wrote=MONDAY - HOUR)
     with desk.shop.database.transaction() as connection:
-        people.unfollow(connection, "oA", MONDAY - MINUTE)
+        people.unfollow(connection, "oA")
     desk.put("m", member=member)
     assert desk.round()["waiting"] == 1
     assert desk.wire.sent == []

@@ -151,12 +151,14 @@ class Shop:
 
 
 @contextmanager
-def open_shop(folder: Path, url: str, changes: Mapping[str, Any] | None = None, **app: Any) -> Iterator[Shop]:
-    """Run a shop over an empty database; its scheduler is off unless `scheduler=True`."""
+def open_shop(
+    folder: Path, url: str, changes: Mapping[str, Any] | None = None, *, clock: HandClock | None = None, **app: Any
+) -> Iterator[Shop]:  # fmt: skip
+    """Run a shop over a database; its scheduler is off unless `scheduler=True`. A shop opened again keeps its clock."""
     path = folder / "config.yaml"
     content = merged(merged(CONFIG, {"database": {"url": url}}), changes or {})
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-    clock = HandClock()
+    clock = clock or HandClock()
     service = build(configuration.load(path, {}), path, clock=clock)
     front = build_app(service, **{"scheduler": False, **app})
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(front.running.started()):
