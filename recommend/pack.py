@@ -13,8 +13,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.optimize import linprog
 
 Numbers = NDArray[Any]
 Chosen = NDArray[np.bool_]
@@ -139,6 +137,8 @@ def choose(offers: Offers, limits: Limits, sample_rows: int = SAMPLE_ROWS) -> Pa
 
 def prices(offers: Offers, limits: Limits, sample_rows: int = SAMPLE_ROWS) -> Prices:
     """Return the dual prices of the linear programme over at most so many rows, limits scaled to the sample."""
+    from scipy.optimize import linprog
+
     stock = np.asarray(limits.stock, dtype=np.float64)
     if not len(offers.member):
         return Prices(0.0, np.zeros(len(stock)))
@@ -154,6 +154,8 @@ def prices(offers: Offers, limits: Limits, sample_rows: int = SAMPLE_ROWS) -> Pr
 
 
 def _constraints(offers: Offers, limits: Limits, templates: int) -> tuple[Any, Numbers]:
+    from scipy import sparse
+
     count = len(offers.member)
     row, one = np.arange(count), np.ones(count)
     pairs, place = np.unique(offers.kind, return_inverse=True)
