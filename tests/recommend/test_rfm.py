@@ -1,0 +1,203 @@
+"""RFM, value deciles and life cycle, worked out by hand on the till roll."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from recommend import life_cycle, rfm, value
+from recommend.life_cycle import Rhythm, Stage
+from recommend.matrix import BadPurchases, PurchaseLog
+from recommend.rfm import BadScheme, RfmScheme
+from tests.recommend.till import CUT, FUTURE, LINES, log_of, renamed
+
+SCHEME = RfmScheme(recency=(10, 30, 60), frequency=(2, 4), monetary=(1000, 4000))
+Told = dict[str, tuple[object, ...]]
+
+
+def told_rfm(log: PurchaseLog) -> Told:
+    found = rfm.rfm(log, CUT, SCHEME)
+    columns = (found.days, found.visits, found.amount, found.recency, found.frequency, found.monetary)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return {
+        name: (*row, found.segment(at)) for at, (name, row) in enumerate(zip(found.members.tolist(), rows, strict=True))
+    }
+
+
+def told_value(log: PurchaseLog) -> Told:
+    found = value.value(log, CUT)
+    return dict(
+        zip(found.members.tolist(), zip(found.amount.tolist(), found.decile.tolist(), strict=True), strict=True)
+    )
+
+
+def told_life(log: PurchaseLog) -> Told:
+    found = life_cycle.life_cycle(log, CUT, life_cycle.fit(log, CUT))
+    return {
+        name: (float(found.rhythm[at]), int(found.silence[at]), found.stage_of(at))
+        for at, name in enumerate(found.members.tolist())
+    }
+
+
+TOLD = (told_rfm, told_value, told_life)
+
+
+def test_recency_frequency_and_monetary_by_hand() -> None:
+    assert told_rfm(log_of(LINES)) == {
+        "ann": (50, 5, 4500, 2, 3, 3, "重要保持客户"),
+        "bob": (25, 3, 2600, 3, 2, 2, "一般发展客户"),
+        "cat": (12, 1, 500, 3, 1, 1, "一般发展客户"),
+        "dan": (67, 5, 13000, 1, 3, 3, "重要保持客户"),
+        "eve": (2, 4, 1600, 4, 3, 2, "一般价值客户"),
+    }
+    told = rfm.rfm(log_of(LINES), CUT, SCHEME).explain(0)
+    assert told == "重要保持客户(233):50天前来过,共5次,45.00元"
+
+
+def test_frequency_and_money_are_those_of_the_window_recency_is_not() -> None:
+    narrow = RfmScheme(SCHEME.recency, SCHEME.frequency, SCHEME.monetary, window=40)
+    found = rfm.rfm(log_of(LINES), CUT, narrow)
+    assert found.days.tolist() == [50, 25, 12, 67, 2]
+    assert found.visits.tolist() == [0, 1, 1, 0, 4]
+    assert found.amount.tolist() == [0, 400, 500, 0, 1600]
+
+
+def test_quantiles_by_hand() -> None:
+    scheme = rfm.quantile_scheme(log_of(LINES), CUT)
+    assert (scheme.recency, scheme.frequency, scheme.monetary) == (
+        (2, 12, 25, 50),
+        (3, 4, 5),
+        (1600, 2600, 4500, 13000),
+    )
+    assert sorted(rfm.rfm(log_of(LINES), CUT, scheme).monetary.tolist()) == [1, 2, 3, 4, 5]
+
+
+def test_members_who_are_all_alike_share_one_score() -> None:
+    alike = log_of([(name, 90, "milk", 1, 400) for name in ("ann", "bob", "cat")])
+    found = rfm.rfm(alike, CUT, rfm.quantile_scheme(alike, CUT))
+    assert {len(set(score.tolist())) for score in (found.recency, found.frequency, found.monetary)} == {1}
+
+
+def test_a_version_changes_with_any_edge_and_only_then() -> None:
+    same = RfmScheme((10, 30, 60), (2, 4), (1000, 4000))
+    others = [
+        RfmScheme((10, 30, 61), (2, 4), (1000, 4000)),
+        RfmScheme((10, 30, 60), (2, 5), (1000, 4000)),
+        RfmScheme((10, 30, 60), (2, 4), (1000, 4001)),
+        RfmScheme((10, 30, 60), (2, 4), (1000, 4000), window=180),
+    ]
+    assert same.version == SCHEME.version == rfm.rfm(log_of(LINES), CUT, SCHEME).version
+    assert len({scheme.version for scheme in (same, *others)}) == 5
+
+
+@pytest.mark.parametrize("edges", [(), (3, 3), (5, 2)])
+def test_edges_that_do_not_rise_are_refused(edges: tuple[int, ...]) -> None:
+    with pytest.raises(BadScheme, match="frequency needs rising edges"):
+        RfmScheme((10,), edges, (100,))
+
+
+def test_deciles_and_concentration_by_hand() -> None:
+    assert told_value(log_of(LINES)) == {
+        "ann": (4500, 3), "bob": (2600, 5), "cat": (500, 9), "dan": (13000, 1), "eve": (1600, 7),
+    }  # fmt: skip
+    report = value.concentration(value.value(log_of(LINES), CUT))
+    assert report.top_fifth == pytest.approx(13000 / 22200)
+    assert report.gini == pytest.approx(189000 / 111000 - 1.2)
+    assert report.members_for_80 == pytest.approx(0.6)
+    assert [(row.members, row.amount, row.level) for row in report.rows[:3]] == [
+        (1, 13000, "重点服务"), (0, 0, "重点服务"), (1, 4500, "常规服务"),
+    ]  # fmt: skip
+    assert report.rows[-1].cumulative == pytest.approx(1)
+    assert report.explain() == "前20%的会员贡献59%的销售额;60%的会员贡献80%"
+
+
+def test_equal_spending_is_not_concentrated() -> None:
+    alike = np.full(20, 700)
+    assert value.gini(alike) == pytest.approx(0)
+    assert value.top_share(alike, 0.25) == pytest.approx(0.25)
+    assert set(value.deciles(alike).tolist()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("amount", "why"),
+    [
+        (np.array([], dtype=np.int64), "no members"),
+        (np.array([1, -1]), "negative"),
+        (np.array([1.0, np.nan]), "whole 分"),
+    ],
+)
+def test_amounts_that_are_none_are_refused(amount: np.ndarray, why: str) -> None:
+    for figure in (value.deciles, value.gini, lambda given: value.top_share(given, 0.2)):
+        with pytest.raises(BadPurchases, match=why):
+            figure(amount)
+
+
+def test_life_cycle_by_hand() -> None:
+    shop = life_cycle.fit(log_of(LINES), CUT)
+    assert (shop.gap, shop.slowing, shop.lost) == (8.5, pytest.approx(30 / 19.25), pytest.approx(30 / 19.25))
+    assert told_life(log_of(LINES)) == {
+        "ann": (9.5, 50, Stage.LOST), "bob": (19.25, 25, Stage.ACTIVE), "cat": (8.5, 12, Stage.NEW),
+        "dan": (7.5, 67, Stage.LOST), "eve": (4.6, 2, Stage.ACTIVE),
+    }  # fmt: skip
+
+
+def test_every_stage_is_reached_at_its_own_limit() -> None:
+    found = life_cycle.life_cycle(log_of(LINES), CUT, Rhythm(8.5, slowing=1.2, dormant=5, lost=8))
+    assert [found.stage_of(row) for row in range(5)] == [
+        Stage.DORMANT, Stage.SLOWING, Stage.SLOWING, Stage.LOST, Stage.ACTIVE,
+    ]  # fmt: skip
+    assert found.explain(3) == "流失:通常8天来一次,已67天没来"
+
+
+def test_the_same_silence_means_more_for_who_comes_more_often() -> None:
+    weekly = [("ann", day, "milk", 1, 1) for day in range(2, 80, 7)]
+    monthly = [("bob", day, "milk", 1, 1) for day in range(-260, 80, 30)]
+    found = life_cycle.life_cycle(log_of([*weekly, *monthly]), CUT + 5, Rhythm(10, 2, 3, 9))
+    assert [found.stage_of(row) for row in range(2)] == [Stage.DORMANT, Stage.ACTIVE]
+    assert found.silence.tolist() == [26, 35]
+
+
+@pytest.mark.parametrize("tell", TOLD)
+def test_the_future_changes_nothing(tell: Callable[[PurchaseLog], Told]) -> None:
+    assert tell(log_of([*LINES, *FUTURE])) == tell(log_of(LINES))
+
+
+@pytest.mark.parametrize("tell", TOLD)
+def test_other_names_and_another_order_change_only_the_names(tell: Callable[[PurchaseLog], Told]) -> None:
+    other, names = renamed(LINES[::-1])
+    told = tell(log_of(other))
+    assert {name: told[names[name]] for name in ("ann", "bob", "cat", "dan", "eve")} == tell(log_of(LINES))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda log: rfm.rfm(log, 5, SCHEME),
+        lambda log: rfm.quantile_scheme(log, 5),
+        lambda log: value.value(log, 5),
+        lambda log: life_cycle.fit(log, 5),
+        lambda log: life_cycle.life_cycle(log, 5, Rhythm(1, 2, 3, 4)),
+    ],
+)
+def test_nobody_before_the_cut_is_refused(ask: Callable[[PurchaseLog], object]) -> None:
+    with pytest.raises(BadPurchases, match="before day 5"):
+        ask(log_of(LINES))
+
+
+def test_a_shop_where_nobody_came_twice_has_no_rhythm() -> None:
+    with pytest.raises(BadPurchases, match="no member came twice"):
+        life_cycle.fit(log_of(LINES), 12)
+
+
+@pytest.mark.parametrize("column", [1, 3, 4])
+def test_lines_with_nan_never_become_a_log(column: int) -> None:
+    broken = [list(line) for line in LINES]
+    broken[3][column] = float("nan")
+    with pytest.raises(BadPurchases, match="NaN"):
+        log_of([tuple(line) for line in broken])  # type: ignore[misc]
+
+
+def test_returns_count_from_their_own_day_on() -> None:
+    back = [*LINES, ("dan", 99, "fine tea", -1, -5000)]
+    assert told_rfm(log_of(back))["dan"][:3] == (74, 4, 8000)
+    assert rfm.rfm(log_of(back), 99, SCHEME).amount[3] == 13000
