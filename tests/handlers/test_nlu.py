@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handlers.copy import TEXTS
@@ -32,7 +32,7 @@ INTENTS = set(
 
 
 def held_out() -> list[tuple[str, str]]:
-    """The lines of an independent writer: none is a phrase to learn from, but their misses have been looked at."""
+    """Lines of other writers. second.txt was only judged; misses of the rest were learnt from, and some are phrases."""
     return [pair for path in sorted(HELD_OUT.glob("*.txt")) for pair in report.read_held_out(path)]
 
 
@@ -64,6 +64,13 @@ def test_every_intent_has_its_name_in_the_contract() -> None:
     inner |= {"human_forward", "human_over"}
     spoken = {CONTRACT.get(intent, intent) for intent in ROUTES} - inner
     assert spoken - INTENTS == set()
+
+
+def test_a_set_of_which_nothing_was_learnt() -> None:
+    lines = report.judge(report.read_held_out(HELD_OUT / "second.txt"))
+    assert len(lines) > 900
+    assert [line for line in lines if line.wrong_action] == []
+    assert sum(line.found == line.right for line in lines) / len(lines) >= 0.955
 
 
 def test_the_held_out_set() -> None:
@@ -131,6 +138,7 @@ def test_a_question_mark_confirms_nothing() -> None:
     assert (understand("退订?").intent, understand("退订?").confidence < SURE) == ("unsubscribe", True)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("我的积分余额退订注销解绑确认兑换支付宝今天不要别 abcjifen0123🙂,。"), max_size=30))
 @example("帮我把我的东西都删了吧拜托了")
 def test_the_model_never_acts_by_itself(text: str) -> None:
@@ -208,6 +216,7 @@ def test_a_name_is_found_in_a_line() -> None:
     assert slots.name_in("余额", names) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_slots_of_any_text_raise_nothing(text: str) -> None:
     slots.found_in(text, TODAY)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handlers.routes import ROUTES
@@ -195,6 +195,7 @@ def test_other_words_are_no_code_while_one_is_expected(typed: str) -> None:
     assert understand(typed, expecting_code=True).intent != "verify_code"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=600), st.booleans(), st.booleans(), st.booleans())
 @example("\ud800", False, False, False)
 @example("ﷺ" * 500, True, True, True)
@@ -206,6 +207,7 @@ def test_any_text_is_answered_by_some_route(text: str, staff: bool, code: bool, 
     assert 0 <= said.confidence <= 1
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([*OURS, *FOREIGN, "我", "的", "吗", "不", "别", "138", "\n", "券", "发", "给"]), max_size=8
