@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members import audit, coupons, identity, notices, points
@@ -19,6 +19,9 @@ from members.rules import Gift, Rules
 from members.tables import Coupon, GiftGrant, Member, Movement, table
 
 grants, copies, _members, _moved = table(GiftGrant), table(Coupon), table(Member), table(Movement)
+# a gift of which something was not taken back: points, or a coupon that is not void
+WITH_COUPON = grants.outerjoin(copies, grants.c.coupon_id == copies.c.id)
+STANDS = or_(grants.c.points > grants.c.taken_back, copies.c.state != "void")
 _BEGIN = upsert(grants).on_conflict_do_nothing(index_elements=[grants.c.key]).returning(grants.c.key)
 _FILL = (
     update(grants)

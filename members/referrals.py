@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from members import audit, granting, invitations, limits, merging_history, referring
 from members.audit import Actor
 from members.errors import MemberError
-from members.granting import GiftDone, TakenBack, copies, grants
+from members.granting import GiftDone, TakenBack, grants
 from members.prepared import Prepared
 from members.rules import Rules
 from members.tables import Identity, Member, Order, Referral, Staff, table
@@ -65,11 +65,8 @@ _COUNTS = (
 )
 _LEFT = (
     select(grants.c.key)
-    .select_from(grants.outerjoin(copies, grants.c.coupon_id == copies.c.id))
-    .where(
-        grants.c.key.in_(bindparam("keys", expanding=True)),
-        or_(grants.c.points > grants.c.taken_back, copies.c.state != "void"),
-    )
+    .select_from(granting.WITH_COUPON)
+    .where(grants.c.key.in_(bindparam("keys", expanding=True)), granting.STANDS)
 )
 
 

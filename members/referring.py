@@ -15,7 +15,11 @@ _orders, _members = table(Order), table(Member)
 _SPENT = select(func.coalesce(func.sum(_orders.c.total - _orders.c.refunded), 0)).where(
     _orders.c.member_id == bindparam("member")
 )
-_BROUGHT = select(grants.c.at).where(grants.c.member_id == bindparam("member"), grants.c.rule == bindparam("which"))
+_BROUGHT = (
+    select(grants.c.at)
+    .select_from(granting.WITH_COUPON)
+    .where(grants.c.member_id == bindparam("member"), grants.c.rule == bindparam("which"), granting.STANDS)
+)
 _ACTIVE = select(func.count()).where(_members.c.id.in_(bindparam("both", expanding=True)), _members.c.state == "active")
 
 
@@ -25,8 +29,8 @@ def referral(
 ) -> list[GiftDone]:  # fmt: skip
     """Give inviter and invitee their gifts, once per invitee, when the invitee has spent `over`; nothing is too early.
 
-    `again`: how often it was given and wholly taken back before. Past `per_month` gifts in a month of the shop the
-    inviter gets none for this friend any more. Both members are held, in the order of their ids: call it in a
+    `again`: how often it was given and wholly taken back before. Past `per_month` gifts that stand in a month of the
+    shop the inviter gets none for this friend any more. Both members are held, in the order of their ids: call it in a
     transaction that holds neither yet, or both.
     """
     rule = rules.loyalty.referral

@@ -8,7 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
@@ -314,6 +314,7 @@ def test_two_who_type_each_others_code_at_once_are_not_both_friends(till: Till) 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=st.lists(st.tuples(st.sampled_from(["buy", "refund"]), st.integers(1, 80)), max_size=10))
+@example(moves=[("buy", 50), ("refund", 1), ("buy", 1), ("refund", 1), ("buy", 1)])
 def test_gifts_stand_exactly_while_the_friend_has_kept_enough(empty_books: Till, moves: list[tuple[str, int]]) -> None:
     till = empty_books
     inviter, friend = brought(till)

@@ -267,6 +267,8 @@ class Value:
     def cash_out(self, key: str, who: int, fen: int) -> None:
         """Money leaves; the gift that belonged to it leaves too."""
         principal, gift = (self.people[who].money[part] for part in ("principal", "gift"))
+        if not principal:
+            raise Refused("balance_empty")
         if fen > principal:
             raise Refused("insufficient")
         move = self.moves[key] = Move(who)

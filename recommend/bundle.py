@@ -1,0 +1,110 @@
+"""Bundles: slow stock, the article it goes with, and the members likeliest to take it.
+
+cover = pieces in stock / pieces sold a day in the window (days of inventory); slow is a cover above a limit, or no sale
+at all. A member's likelihood for an item: Σ_i cosine(i, item) · log(1 + purchase days of i), cosine over who bought
+each (item-to-item collaborative filtering, Sarwar et al. 2001; Deshpande & Karypis 2004), own purchases included.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from recommend.association import Pairs
+from recommend.matrix import BadPurchases, Labels, PurchaseLog
+from recommend.visits import Figures, Whole
+
+FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SlowItem:
+    """An item (code) that lies: pieces in stock, pieces sold in the window, days of cover (infinite without a sale)."""
+
+    item: int
+    stock: int
+    sold: int
+    cover: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Likelihood of each member (labels of the log) to buy an item; only its order means something."""
+
+    members: Labels
+    score: Figures
+
+    def best(self, most: int) -> Whole:
+        """Return codes of the likeliest members, likeliest first, none whom nothing speaks for."""
+        order = np.lexsort((np.arange(len(self.score)), -self.score))[:most]
+        return np.asarray(order[self.score[order] > 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Two articles (codes), one price: the slow one and its partner, times chance, and for whom (member codes)."""
+
+    slow: SlowItem
+    partner: int
+    beyond: float
+    members: Whole
+
+
+def slow_items(log: PurchaseLog, cut: int, stock: ArrayLike, *, window: int = 90, cover: float = 120) -> list[SlowItem]:
+    """Return items whose stock (pieces, one entry an item) would last longer than `cover` days, longest first."""
+    pieces = np.asarray(stock)
+    if len(pieces) != len(log.items) or not np.issubdtype(pieces.dtype, np.integer) or (pieces < 0).any():
+        raise BadPurchases("stock is needed for each item, whole pieces from 0 up")
+    past = log.before(cut)
+    recent = past.day >= cut - window
+    sold = np.bincount(past.item[recent], past.quantity[recent], len(log.items)).astype(np.int64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        days = np.where(sold > 0, pieces * window / sold, np.inf)
+    lying = np.flatnonzero((pieces > 0) & (days > cover))
+    order = lying[np.lexsort((lying, -pieces[lying], -days[lying]))]
+    return [SlowItem(int(item), int(pieces[item]), int(sold[item]), float(days[item])) for item in order]
+
+
+@dataclass(frozen=True, slots=True)
+class Tastes:
+    """Who bought what before a cut: sparse (members × items), plain and as log(1 + purchase days)."""
+
+    members: Labels
+    bought: Any
+    weight: Any
+
+
+def tastes(log: PurchaseLog, cut: int) -> Tastes:
+    """Return everybody's purchases before day `cut`; BadPurchases when there are none."""
+    from scipy.sparse import csr_matrix
+
+    past = log.before(cut)
+    if not len(past):
+        raise BadPurchases(f"no purchases before day {cut}")
+    shape = (len(log.members), len(log.items))
+    days = csr_matrix((np.ones(len(past)), (past.member, past.item)), shape=shape)
+    return Tastes(log.members, days.sign().tocsc(), days.log1p())
+
+
+def likely_buyers(found: Tastes, item: int, kin: ArrayLike = ()) -> Audience:
+    """Return who is likeliest to buy an item; `kin` (codes, of its type say) stand in when few bought the item itself."""
+    wanted = found.bought[:, [item]]
+    if wanted.sum() < FEW and len(np.asarray(kin)):
+        wanted = found.bought[:, np.asarray(kin)].max(axis=1).tocsc()
+    buyers = np.sqrt(np.asarray(found.bought.sum(axis=0)).ravel() * float(wanted.sum()))
+    both = np.asarray((found.bought.T @ wanted).todense()).ravel()
+    cosine = np.divide(both, buyers, out=np.zeros(len(both)), where=buyers > 0)
+    return Audience(found.members, np.asarray(found.weight @ cosine).ravel())
+
+
+def bundle(slow: SlowItem, pairs: Pairs, found: Tastes, most: int, kin: ArrayLike = ()) -> Bundle | None:
+    """Return the slow item with its farthest-beyond-chance companion, for those likely to want both; None without one."""
+    rows = np.flatnonzero((pairs.left == slow.item) | (pairs.right == slow.item))
+    if not len(rows):
+        return None
+    row = rows[np.argmax(pairs.beyond[rows])]
+    partner = int(pairs.left[row] + pairs.right[row] - slow.item)
+    first, second = likely_buyers(found, slow.item, kin).score, likely_buyers(found, partner).score
+    both = Audience(found.members, np.sqrt(first * second))
+    return Bundle(slow, partner, float(pairs.beyond[row]), both.best(most))

@@ -1,0 +1,116 @@
+"""Trade-up: from a member's usual article of a type to a dearer one that buyers of the usual one did take up.
+
+Unit price = 分 a piece over the shop before the cut (pack sizes are not told apart). Within a type, the usual article
+is the one bought on most days. chance(a → b) = (members who first bought a and later b) / (members who bought a +
+PULL), the pseudo-count standing for members who never will. Offered is the b that maximises chance · extra 分.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from recommend.leaning import unit_price
+from recommend.matrix import BadPurchases, Labels, PurchaseLog
+from recommend.visits import Figures, Whole
+
+LAGS, PULL = 12, 20.0
+DEARER, AT_MOST, LEAST = 1.15, 3.0, 3
+
+
+@dataclass(frozen=True, slots=True)
+class TradeUps:
+    """One row a member and type with an offer, rising by both: codes of the articles, extra 分 a piece, chance."""
+
+    members: Labels
+    items: Labels
+    member: Whole
+    usual: Whole
+    premium: Whole
+    extra: Figures
+    chance: Figures
+
+    def explain(self, row: int) -> str:
+        """Return the sentence a marketer reads."""
+        usual, premium = self.items[self.usual[row]], self.items[self.premium[row]]
+        return f"常买{usual};买它的会员后来有{self.chance[row]:.0%}也买了{premium},每件多{self.extra[row] / 100:.2f}元"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One row a member, type and item: first day and purchase days, rising by member, type and first day."""
+
+    member: Whole
+    kind: Whole
+    item: Whole
+    first: Whole
+    days: Whole
+
+
+def tried(log: PurchaseLog, cut: int, types: ArrayLike) -> Tried:
+    """Return what each member tried before day `cut`; `types` gives each item's type, '' for none."""
+    names, kinds = np.unique(np.asarray(types).astype(str), return_inverse=True)
+    if len(kinds) != len(log.items):
+        raise BadPurchases("one type is needed for each item")
+    past = log.before(cut)
+    if not len(past):
+        raise BadPurchases(f"no purchases before day {cut}")
+    pair = past.member.astype(np.int64) * len(log.items) + past.item
+    keys, at, days = np.unique(pair, return_index=True, return_counts=True)
+    member, item, first = keys // len(log.items), keys % len(log.items), past.day[at].astype(np.int64)
+    order = np.lexsort((item, first, kinds[item], member))
+    order = order[names[kinds[item[order]]] != ""]
+    return Tried(member[order], kinds[item[order]], item[order], first[order], days[order])
+
+
+def steps(found: Tried) -> tuple[Whole, Whole, Whole]:
+    """Return (from, to, members): how many tried one item of a type later than another, among their next LAGS new ones."""
+    parts = []
+    for lag in range(1, LAGS + 1):
+        same = (found.member[lag:] == found.member[:-lag]) & (found.kind[lag:] == found.kind[:-lag])
+        same &= found.first[lag:] > found.first[:-lag]
+        parts.append(np.stack([found.item[:-lag][same], found.item[lag:][same]]))
+    every = np.concatenate(parts, axis=1)
+    width = int(found.item.max()) + 1
+    keys, count = np.unique(every[0] * width + every[1], return_counts=True)
+    return keys // width, keys % width, count
+
+
+def trade_ups(log: PurchaseLog, cut: int, types: ArrayLike, *, dearer: float = DEARER, least: int = LEAST) -> TradeUps:
+    """Return each member's best offers: `dearer` times the price or more, to at most AT_MOST times, not yet tried.
+
+    Only steps that at least `least` members took are offered.
+    """
+    found = tried(log, cut, types)
+    price = unit_price(log.before(cut))
+    before, after, took = steps(found)
+    with np.errstate(invalid="ignore"):
+        fit = (price[after] >= dearer * price[before]) & (price[after] <= AT_MOST * price[before]) & (took >= least)
+    before, after, took = before[fit], after[fit], took[fit]
+    chance = took / (np.bincount(found.item, minlength=len(log.items))[before] + PULL)
+    extra = price[after] - price[before]
+    order = np.lexsort((after, -chance * extra, before))
+    return _offered(log, found, before[order], after[order], extra[order], chance[order])
+
+
+def _offered(
+    log: PurchaseLog, found: Tried, before: Whole, after: Whole, extra: Figures, chance: Figures
+) -> TradeUps:  # fmt: skip
+    order = np.lexsort((found.item, -found.first, -found.days, found.kind, found.member))
+    head = np.ones(len(order), dtype=np.bool_)
+    member, kind = found.member[order], found.kind[order]
+    head[1:] = (member[1:] != member[:-1]) | (kind[1:] != kind[:-1])
+    member, usual = member[head], found.item[order][head]
+    begin, end = np.searchsorted(before, usual), np.searchsorted(before, usual, side="right")
+    width = len(log.items)
+    known = np.sort(found.member * width + found.item)
+    picked = np.full(len(usual), -1, dtype=np.int64)
+    for place in range(int((end - begin).max(initial=0))):
+        open_ = np.flatnonzero((picked < 0) & (begin + place < end))
+        wanted = member[open_] * width + after[begin[open_] + place]
+        at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        fresh = open_[known[at] != wanted]
+        picked[fresh] = begin[fresh] + place
+    some = picked >= 0
+    step = picked[some]
+    return TradeUps(log.members, log.items, member[some], usual[some], after[step], extra[step], chance[step])
