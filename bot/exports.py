@@ -5,9 +5,12 @@ told on, and a wrong address looks like one that has ended.
 """
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from html import escape
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Path, Query
 from fastapi.concurrency import run_in_threadpool
@@ -15,7 +18,7 @@ from fastapi.responses import Response
 
 from bot.service import Service
 from handlers.copy import yuan
-from handlers.privacy_copy import EXPORT_NAMES
+from handlers.privacy_copy import EXPORT_NAMES, EXPORT_WORDS
 from members import export_links, exporting, statements
 
 HEADERS: Mapping[str, str] = {
@@ -23,6 +26,8 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 }  # fmt: skip
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
+OF_WORDS = {"kind", "source"}
 FILE, STATEMENT = "my-data.json", "statement.jsonl"
 MONEY = {"total", "discount", "refunded", "paid_principal", "paid_gift", "refunded_amount", "cash_back", "price"}
 BALANCE, OF_MONEY = {"amount", "balance", "balance_after"}, {"principal", "gift"}
@@ -54,7 +59,8 @@ def mount_exports(api: FastAPI, service: Service) -> None:
             body = json.dumps(found, ensure_ascii=False, indent=1)
             headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{FILE}"'}
             return Response(body, media_type="application/json", headers=headers)
-        return Response(page(found, service.config.shop.name), media_type="text/html", headers=dict(HEADERS))
+        body = page(found, service.config.shop.name, service.config.shop.zone)
+        return Response(body, media_type="text/html", headers=dict(HEADERS))
 
 
 def _fetch(service: Service, token: str) -> dict[str, Any] | None:
@@ -73,8 +79,9 @@ def _statement(service: Service, token: str) -> str | None:
         return "\n".join(statements.as_text(statements.statement(connection, member))) + "\n"
 
 
-def page(found: Mapping[str, Any], shop: str) -> str:
-    """Return an export as people read it: a table for each part that holds anything, every word escaped."""
+def page(found: Mapping[str, Any], shop: str, zone: ZoneInfo) -> str:
+    """Return an export as people read it, in the shop's time: a table for each part that holds anything, escaped."""
+    found = _local(found, zone)
     parts = [f"<h2>{_name(part)}</h2>{_table(rows)}" for part, rows in found.items() if rows and part in EXPORT_NAMES]
     return (
         f'<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>{escape(shop)}</title>'
@@ -84,6 +91,17 @@ def page(found: Mapping[str, Any], shop: str) -> str:
         f' · <a href="?as=statement" download="{STATEMENT}">下载可核对的账目</a></p>'
         f"{''.join(parts)}</html>"
     )
+
+
+def _local(value: Any, zone: ZoneInfo) -> Any:
+    """Return the same with every instant as the clock on the shop's wall shows it."""
+    if isinstance(value, Mapping):
+        return {key: _local(one, zone) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_local(one, zone) for one in value]
+    if isinstance(value, str) and INSTANT.fullmatch(value):
+        return f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    return value
 
 
 def _name(word: str) -> str:
@@ -113,4 +131,6 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
         )
     if isinstance(value, Mapping):
         return escape(json.dumps(value, ensure_ascii=False)) if value else ""
+    if column in OF_WORDS:
+        value = EXPORT_WORDS.get(str(value), value)
     return "" if value is None else escape(str(value))

@@ -97,6 +97,13 @@ PRIVACY_TEXTS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+EXPORT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "card": "会员卡", "phone": "手机", "openid": "微信", "otp": "短信验证", "issued": "发卡", "import": "导入",
+        "chat": "聊天", "member": "您自己", "staff": "店员", "inferred": "从购买推测", "backfill": "补登", "api": "门店系统",
+        "merge": "合并", "unionid": "微信开放平台", "shop": "商城",
+    }
+)  # fmt: skip
 EXPORT_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "profile": "基本资料", "identities": "绑定的手机、微信和卡", "children": "孩子", "tags": "标签",

@@ -67,6 +67,9 @@ def test_the_link_opens_everything_and_only_ones_own(shop: Shop, member: int) ->
 def test_the_page_is_for_reading_and_nothing_else(shop: Shop, member: int) -> None:
     answer = shop.request("GET", ask(shop))
     assert "138001" in answer.text and "订单" in answer.text and "¥24.00" in answer.text
+    assert not re.search(r">\d{4}-\d\d-\d\dT", answer.text) and "会员卡" in answer.text, (
+        "words and times that people know"
+    )
     assert "<b>大米" not in answer.text and "&lt;b&gt;大米" in answer.text
     headers = answer.headers
     assert "no-store" in headers["cache-control"] and "noindex" in headers["x-robots-tag"]
