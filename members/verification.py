@@ -21,6 +21,13 @@ from members.vault import Vault
 
 _codes = table(Verification)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+REASONS = {
+    "bind": "绑定验证码",
+    "prove": "换号前验证",
+    "change": "换号验证码",
+    "staff": "店员验证码",
+    "erase": "注销验证码",
+}
 DIGITS = 6
 _LATEST = (
     select(_codes)
@@ -85,7 +92,7 @@ def start(
         connection,
         outbox.Message(
             key=f"code:{salt.hex()}", kind="code", topic="verify", openid=openid, channels=("sms",),
-            content={"template": "verify", "minutes": rules.code_minutes}, reason="绑定验证码",
+            content={"template": "verify", "minutes": rules.code_minutes}, reason=REASONS.get(purpose, "验证码"),
             sealed=vault.seal_system("code", json.dumps({"phone": phone, "code": code})),
             not_before=now, expires_at=now + timedelta(minutes=rules.code_minutes),
         ),
