@@ -2,10 +2,10 @@
 
 support = P(a, b), confidence = P(b | a), lift = P(a, b) / (P(a)·P(b)) as in Agrawal, Imieliński & Swami (1993) and
 Brin et al. (1997). In a supermarket nearly every pair has a lift above 1, because big baskets hold everything and
-members differ; so chance here keeps both: with member m's basket sizes s_b and S = Σ s_b, and a_mi baskets with item i,
-expected = Σ_m a_mi·a_mj·Σ_b s_b(s_b − 1) / (S(S − 1)), the reshuffling of each member's own purchases over the
-member's own baskets. p is the Poisson tail of the pairs seen, q its Benjamini–Hochberg adjustment over all pairs of
-items frequent enough to be asked about (1995).
+members differ; so chance here keeps both: with member m's basket sizes s_b and a_mi baskets with item i, expected =
+Σ_m a_mi·a_mj·Σ_b s_b(s_b − 1) / ((Σ_i a_mi)² − Σ_i a_mi²), the member's own purchases reshuffled over the member's own
+baskets: over all pairs of items it comes to just the pairs there are. p is the Poisson tail of the pairs seen, q its
+Benjamini–Hochberg adjustment (1995) over all pairs of items frequent enough to be asked about.
 """
 
 from dataclasses import dataclass
@@ -93,12 +93,15 @@ class Companion:
 
 @dataclass(frozen=True, slots=True)
 class Baskets:
-    """Purchases before a cut by basket: sparse (baskets × items asked about), owner and size of each basket."""
+    """Purchases before a cut by basket: sparse (baskets × items asked about), owner (position) and size of each basket.
+
+    `share` is each owner's pairs in baskets over the pairs of purchases of different items.
+    """
 
     items: Whole
     holds: Any
     owner: Whole
-    size: Whole
+    share: Figures
 
 
 def baskets(log: PurchaseLog, cut: int, least: int = LEAST, since: int | None = None) -> Baskets:
@@ -118,7 +121,17 @@ def baskets(log: PurchaseLog, cut: int, least: int = LEAST, since: int | None = 
     shape = (int(basket[-1]) + 1, len(items))
     ones = np.ones(int(rows.sum()), dtype=np.int64)
     holds = csr_matrix((ones, (basket[rows], place[past.item[rows]])), shape=shape)
-    return Baskets(items, holds, past.member[first].astype(np.int64), np.bincount(basket))
+    owner = np.unique(past.member[first], return_inverse=True)[1]
+    return Baskets(items, holds, owner, _share(past, owner, np.bincount(basket)))
+
+
+def _share(past: PurchaseLog, owner: Whole, size: Whole) -> Figures:
+    pair = past.member.astype(np.int64) * len(past.items) + past.item
+    keys, bought = np.unique(pair, return_counts=True)
+    member = np.unique(keys // len(past.items), return_inverse=True)[1]
+    different = np.bincount(owner, size) ** 2 - np.bincount(member, bought.astype(np.float64) ** 2)
+    together = np.bincount(owner, size * (size - 1.0))
+    return np.asarray(np.divide(together, different, out=np.zeros(len(together)), where=different > 0))
 
 
 def pairs(log: PurchaseLog, cut: int, *, least: int = LEAST, since: int | None = None) -> Pairs:
@@ -147,13 +160,10 @@ def by_chance(found: Baskets, left: Whole, right: Whole) -> Figures:
     """Return the baskets expected with both of each pair (positions among the items asked about), as told above."""
     from scipy.sparse import csr_matrix, diags
 
-    member = np.unique(found.owner, return_inverse=True)[1]
-    size = found.size.astype(np.float64)
-    total, square = np.bincount(member, size), np.bincount(member, size * (size - 1))
-    weight = np.where(total > 1, square / np.maximum(total * (total - 1), 1), 0)
-    ones = np.ones(len(member))
-    owned = csr_matrix((ones, (member, np.arange(len(member)))), shape=(len(total), len(member))) @ found.holds
-    weighed, plain = (diags(weight) @ owned).tocsc(), owned.tocsc()
+    count = len(found.owner)
+    shape = (len(found.share), count)
+    owned = csr_matrix((np.ones(count), (found.owner, np.arange(count))), shape=shape) @ found.holds
+    weighed, plain = (diags(found.share) @ owned).tocsc(), owned.tocsc()
     parts = [
         np.asarray(weighed[:, left[at : at + CHUNK]].multiply(plain[:, right[at : at + CHUNK]]).sum(axis=0)).ravel()
         for at in range(0, len(left), CHUNK)

@@ -1,8 +1,9 @@
 """Bundles: slow stock, the article it goes with, and the members likeliest to take it.
 
-cover = pieces in stock / pieces sold a day in the window (days of inventory); slow is a cover above a limit, or no sale
-at all. A member's likelihood for an item: Σ_i cosine(i, item) · log(1 + purchase days of i), cosine over who bought
-each (item-to-item collaborative filtering, Sarwar et al. 2001; Deshpande & Karypis 2004), own purchases included.
+cover = pieces in stock / pieces sold a day in the window (days of inventory); slow is a cover above a limit, or no
+sale at all. A member's likelihood for an item: Σ_i cosine(i, item) · w_i / √(1 + Σ_i w_i) with w_i = log(1 + purchase
+days of i) and the cosine over who bought each (item-to-item collaborative filtering, Sarwar et al. 2001; Deshpande &
+Karypis 2004), plus log(1 + Σ w_i over the item's kin); both standardised over members.
 """
 
 from dataclasses import dataclass
@@ -14,8 +15,6 @@ from numpy.typing import ArrayLike
 from recommend.association import Pairs
 from recommend.matrix import BadPurchases, Labels, PurchaseLog
 from recommend.visits import Figures, Whole
-
-FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,13 @@ class SlowItem:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Likelihood of each member (labels of the log) to buy an item; only its order means something."""
+    """Likelihood of each member (labels of the log) to buy an item: 0 is the average, only the order counts."""
 
     members: Labels
     score: Figures
 
     def best(self, most: int) -> Whole:
-        """Return codes of the likeliest members, likeliest first, none whom nothing speaks for."""
+        """Return codes of the likeliest members, likeliest first, none below the average."""
         order = np.lexsort((np.arange(len(self.score)), -self.score))[:most]
         return np.asarray(order[self.score[order] > 0])
 
@@ -88,23 +87,28 @@ def tastes(log: PurchaseLog, cut: int) -> Tastes:
 
 
 def likely_buyers(found: Tastes, item: int, kin: ArrayLike = ()) -> Audience:
-    """Return who is likeliest to buy an item; `kin` (codes, of its type say) stand in when few bought the item itself."""
-    wanted = found.bought[:, [item]]
-    if wanted.sum() < FEW and len(np.asarray(kin)):
-        wanted = found.bought[:, np.asarray(kin)].max(axis=1).tocsc()
+    """Return who is likeliest to buy an item; `kin` are codes of its type, the item may be among them."""
+    wanted, like = found.bought[:, [item]], np.asarray(kin, dtype=np.int64)
     buyers = np.sqrt(np.asarray(found.bought.sum(axis=0)).ravel() * float(wanted.sum()))
     both = np.asarray((found.bought.T @ wanted).todense()).ravel()
     cosine = np.divide(both, buyers, out=np.zeros(len(both)), where=buyers > 0)
-    return Audience(found.members, np.asarray(found.weight @ cosine).ravel())
+    every = np.asarray(found.weight.sum(axis=1)).ravel()
+    of_kin = np.asarray(found.weight[:, like].sum(axis=1)).ravel()
+    score = _standard((found.weight @ cosine) / np.sqrt(1 + every)) + _standard(np.log1p(of_kin))
+    return Audience(found.members, score)
 
 
 def bundle(slow: SlowItem, pairs: Pairs, found: Tastes, most: int, kin: ArrayLike = ()) -> Bundle | None:
-    """Return the slow item with its farthest-beyond-chance companion, for those likely to want both; None without one."""
+    """Return the slow item with its companion farthest beyond chance, for who may want both; None without one."""
     rows = np.flatnonzero((pairs.left == slow.item) | (pairs.right == slow.item))
     if not len(rows):
         return None
     row = rows[np.argmax(pairs.beyond[rows])]
     partner = int(pairs.left[row] + pairs.right[row] - slow.item)
-    first, second = likely_buyers(found, slow.item, kin).score, likely_buyers(found, partner).score
-    both = Audience(found.members, np.sqrt(first * second))
-    return Bundle(slow, partner, float(pairs.beyond[row]), both.best(most))
+    both = np.minimum(likely_buyers(found, slow.item, kin).score, likely_buyers(found, partner).score)
+    return Bundle(slow, partner, float(pairs.beyond[row]), Audience(found.members, both).best(most))
+
+
+def _standard(values: Figures) -> Figures:
+    spread = values.std()
+    return np.asarray((values - values.mean()) / spread if spread > 1e-9 else np.zeros(len(values)))

@@ -2,10 +2,12 @@
 
 Unit price = 分 a piece over the shop before the cut (pack sizes are not told apart). Within a type, the usual article
 is the one bought on most days. chance(a → b) = (members who first bought a and later b) / (members who bought a +
-PULL), the pseudo-count standing for members who never will. Offered is the b that maximises chance · extra 分.
+PULL), the pseudo-count standing for members who never will. Offered is the b that
+maximises chance · extra 分 (the money expected), or the chance alone.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,7 +66,7 @@ def tried(log: PurchaseLog, cut: int, types: ArrayLike) -> Tried:
 
 
 def steps(found: Tried) -> tuple[Whole, Whole, Whole]:
-    """Return (from, to, members): how many tried one item of a type later than another, among their next LAGS new ones."""
+    """Return (from, to, members): how many tried one item of a type after another, among their next LAGS new ones."""
     parts = []
     for lag in range(1, LAGS + 1):
         same = (found.member[lag:] == found.member[:-lag]) & (found.kind[lag:] == found.kind[:-lag])
@@ -76,7 +78,10 @@ def steps(found: Tried) -> tuple[Whole, Whole, Whole]:
     return keys // width, keys % width, count
 
 
-def trade_ups(log: PurchaseLog, cut: int, types: ArrayLike, *, dearer: float = DEARER, least: int = LEAST) -> TradeUps:
+def trade_ups(
+    log: PurchaseLog, cut: int, types: ArrayLike, *, dearer: float = DEARER, least: int = LEAST,
+    prefer: Literal["money", "chance"] = "money",
+) -> TradeUps:  # fmt: skip
     """Return each member's best offers: `dearer` times the price or more, to at most AT_MOST times, not yet tried.
 
     Only steps that at least `least` members took are offered.
@@ -89,7 +94,7 @@ def trade_ups(log: PurchaseLog, cut: int, types: ArrayLike, *, dearer: float = D
     before, after, took = before[fit], after[fit], took[fit]
     chance = took / (np.bincount(found.item, minlength=len(log.items))[before] + PULL)
     extra = price[after] - price[before]
-    order = np.lexsort((after, -chance * extra, before))
+    order = np.lexsort((after, -chance * extra if prefer == "money" else -chance, before))
     return _offered(log, found, before[order], after[order], extra[order], chance[order])
 
 

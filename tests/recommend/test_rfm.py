@@ -9,6 +9,7 @@ from recommend import life_cycle, rfm, value
 from recommend.life_cycle import Rhythm, Stage
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.rfm import BadScheme, RfmScheme
+from recommend.visits import visits
 from tests.recommend.till import CUT, FUTURE, LINES, log_of, renamed
 
 SCHEME = RfmScheme(recency=(10, 30, 60), frequency=(2, 4), monetary=(1000, 4000))
@@ -132,29 +133,57 @@ def test_amounts_that_are_none_are_refused(amount: np.ndarray, why: str) -> None
             figure(amount)
 
 
+LINE = Rhythm(8.5, silence=(0.0, 10.0), chance=(1.0, 0.0))
+
+
 def test_life_cycle_by_hand() -> None:
-    shop = life_cycle.fit(log_of(LINES), CUT)
-    assert (shop.gap, shop.slowing, shop.lost) == (8.5, pytest.approx(30 / 19.25), pytest.approx(30 / 19.25))
-    assert told_life(log_of(LINES)) == {
-        "ann": (9.5, 50, Stage.LOST), "bob": (19.25, 25, Stage.ACTIVE), "cat": (8.5, 12, Stage.NEW),
-        "dan": (7.5, 67, Stage.LOST), "eve": (4.6, 2, Stage.ACTIVE),
-    }  # fmt: skip
-
-
-def test_every_stage_is_reached_at_its_own_limit() -> None:
-    found = life_cycle.life_cycle(log_of(LINES), CUT, Rhythm(8.5, slowing=1.2, dormant=5, lost=8))
+    found = life_cycle.life_cycle(log_of(LINES), CUT, LINE)
+    assert found.rhythm.tolist() == pytest.approx([(17 + 40) / 6, (17 + 60) / 4, 8.5, (17 + 28) / 6, (17 + 6) / 5])
+    assert found.silence.tolist() == [50, 25, 12, 67, 2]
+    silences = (50 / 9.5, 25 / 19.25, 12 / 8.5, 67 / 7.5, 2 / 4.6)
+    assert found.chance.tolist() == pytest.approx([1 - silence / 10 for silence in silences])
     assert [found.stage_of(row) for row in range(5)] == [
-        Stage.DORMANT, Stage.SLOWING, Stage.SLOWING, Stage.LOST, Stage.ACTIVE,
+        Stage.DORMANT, Stage.ACTIVE, Stage.NEW, Stage.LOST, Stage.ACTIVE,
     ]  # fmt: skip
     assert found.explain(3) == "流失:通常8天来一次,已67天没来"
+
+
+def test_who_is_new_can_slow_too() -> None:
+    found = life_cycle.life_cycle(log_of(LINES), CUT, Rhythm(8.5, (0.0, 2.0), (1.0, 0.4)))
+    assert [found.stage_of(row) for row in range(5)] == [
+        Stage.DORMANT, Stage.SLOWING, Stage.SLOWING, Stage.DORMANT, Stage.ACTIVE,
+    ]  # fmt: skip
+
+
+def test_the_typical_gap_is_the_median_of_members_mean_gaps() -> None:
+    assert life_cycle.fit(log_of(LINES), CUT).gap == 8.5
 
 
 def test_the_same_silence_means_more_for_who_comes_more_often() -> None:
     weekly = [("ann", day, "milk", 1, 1) for day in range(2, 80, 7)]
     monthly = [("bob", day, "milk", 1, 1) for day in range(-260, 80, 30)]
-    found = life_cycle.life_cycle(log_of([*weekly, *monthly]), CUT + 5, Rhythm(10, 2, 3, 9))
-    assert [found.stage_of(row) for row in range(2)] == [Stage.DORMANT, Stage.ACTIVE]
+    found = life_cycle.life_cycle(log_of([*weekly, *monthly]), CUT + 5, LINE)
+    assert [found.stage_of(row) for row in range(2)] == [Stage.SLOWING, Stage.ACTIVE]
     assert found.silence.tolist() == [26, 35]
+
+
+def test_the_chance_to_come_back_is_learnt_from_who_did() -> None:
+    stay = [(f"stay{at}", day, "milk", 1, 1) for at in range(40) for day in range(at % 7, 300, 7)]
+    leave = [(f"leave{at}", day, "milk", 1, 1) for at in range(40) for day in range(at % 7, 100, 7)]
+    shop = life_cycle.fit(log_of([*stay, *leave]), 300)
+    chance = shop.chance_at(np.array([0.5, 5.0, 20.0]))
+    assert chance[0] > 0.9 and chance[1] < 0.2 and chance[2] < 0.1
+    assert (np.diff(shop.chance) <= 0).all() and (np.diff(shop.silence) > 0).all()
+
+
+def test_a_landmark_counts_only_once_its_horizon_is_over() -> None:
+    two = log_of(
+        [("ann", day, "milk", 1, 1) for day in (0, 10, 20, 30)] + [("bob", day, "milk", 1, 1) for day in (0, 10)]
+    )
+    silence, came = life_cycle._landmarks(visits(two, 130), typical=10.0)
+    ann = [(1.0, True), (1.0, True), (1.0, True), *((float(gap), False) for gap in range(1, 7))]
+    bob = [(1.0, True), *((float(gap), False) for gap in range(1, 9))]
+    assert sorted(zip(silence.tolist(), came.tolist(), strict=True)) == sorted(ann + bob)
 
 
 @pytest.mark.parametrize("tell", TOLD)
@@ -176,7 +205,7 @@ def test_other_names_and_another_order_change_only_the_names(tell: Callable[[Pur
         lambda log: rfm.quantile_scheme(log, 5),
         lambda log: value.value(log, 5),
         lambda log: life_cycle.fit(log, 5),
-        lambda log: life_cycle.life_cycle(log, 5, Rhythm(1, 2, 3, 4)),
+        lambda log: life_cycle.life_cycle(log, 5, LINE),
     ],
 )
 def test_nobody_before_the_cut_is_refused(ask: Callable[[PurchaseLog], object]) -> None:
