@@ -121,7 +121,8 @@ def traits(data: Shop, ceiling: bool) -> None:
         score = found.of(question.trait)[mine]
         area, low, high = resampled(true, score, auc)
         better = recalibrated(model, counted, question.trait, mine, true)
-        best = f"{auc(true, supervised(columns[asked], true)):.3f}" if columns is not None else ""
+        taught = columns is not None and question.trait == "children"
+        best = f"{auc(true, supervised(columns[asked], true)):.3f}" if taught else ""
         print(
             f"| {question.name} | {len(true)} | {true.mean():.3f} | **{area:.3f}** | {low:.3f}–{high:.3f} "
             f"| {auc(true, also.of(question.trait)[mine]):.3f} | {brier(true, score):.4f} | {brier(true, better):.4f} "
@@ -242,7 +243,7 @@ def cycle(data: Shop) -> None:
 def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ceiling", action="store_true", help="also what labels could teach (some minutes)")
+    parser.add_argument("--ceiling", action="store_true", help="also what labels could teach about children (minutes)")
     asked = parser.parse_args()
     data = shop()
     traits(data, asked.ceiling)
