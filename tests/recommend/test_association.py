@@ -32,6 +32,7 @@ def market(seed: int = 2, days: int = 60) -> list[tuple[str, int, str]]:
                 bought += ["cake", "candle"]
             else:
                 bought += [item for item in ("cake", "candle") if random.random() < 0.05]
+            bought.append("peas" if day < days / 2 else "nuts")
             lines += [(f"m{member:02d}", day, item) for item in bought]
     return lines
 
@@ -72,6 +73,7 @@ def test_support_lift_and_adjusted_p_by_hand(monkeypatch: pytest.MonkeyPatch) ->
 def test_pairs_never_seen_still_count_as_asked() -> None:
     log = log_from(market())
     pairs = association.pairs(log, 60)
+    assert 0 < len(pairs.left) < pairs.asked == 9 * 8 // 2
     p = poisson.sf(pairs.baskets - 1, pairs.expected)
     every = np.concatenate([p, np.ones(pairs.asked - len(p))])
     assert pairs.q.tolist() == pytest.approx(false_discovery_control(every)[: len(p)].tolist())
@@ -83,10 +85,11 @@ def test_only_what_belongs_together_is_found_though_big_baskets_lift_everything(
     assert pairs.lift[pairs.q > 0.05].max() > 1.2
 
 
-def test_over_all_pairs_chance_gives_as_many_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(association, "TOGETHER", 1)
-    pairs = association.pairs(log_from(market()), 60, least=1)
-    assert pairs.expected.sum() == pytest.approx(pairs.baskets.sum())
+def test_over_all_pairs_chance_gives_as_many_as_there_are() -> None:
+    found = association.baskets(log_from(market()), 60, least=1)
+    left, right = np.triu_indices(len(found.items), k=1)
+    size = np.asarray(found.holds.sum(axis=1)).ravel()
+    assert association.by_chance(found, left, right).sum() == pytest.approx((size * (size - 1)).sum() / 2)
 
 
 def test_companions_know_neither_the_future_nor_the_names() -> None:
@@ -121,6 +124,13 @@ def test_trade_up_by_hand() -> None:
     assert set(offers.extra.tolist()) == {500}
     assert set(offers.chance.tolist()) == {5 / 30}
     assert offers.explain(0) == "常买tea;买它的会员后来有17%也买了fine tea,每件多5.00元"
+
+
+def test_two_articles_first_bought_on_one_day_are_no_step() -> None:
+    log = from_arrays(["ann", "ann", "bob", "bob"], [1, 1, 1, 2], ["tea", "fine tea"] * 2)
+    before, after, members = trade_up.steps(trade_up.tried(log, 9, ["tea", "tea"]))
+    assert [(str(log.items[a]), str(log.items[b])) for a, b in zip(before, after, strict=True)] == [("tea", "fine tea")]
+    assert members.tolist() == [1]
 
 
 def test_money_and_chance_can_prefer_different_articles() -> None:

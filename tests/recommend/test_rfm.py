@@ -63,6 +63,13 @@ def test_frequency_and_money_are_those_of_the_window_recency_is_not() -> None:
     assert found.amount.tolist() == [0, 400, 500, 0, 1600]
 
 
+def test_an_edge_belongs_to_the_better_score() -> None:
+    found = rfm.rfm(log_of(LINES), CUT, RfmScheme((2, 12, 50), (3, 5), (2600, 13000)))
+    assert found.recency.tolist() == [2, 2, 3, 1, 4]
+    assert found.frequency.tolist() == [3, 2, 1, 3, 2]
+    assert found.monetary.tolist() == [2, 2, 1, 3, 1]
+
+
 def test_quantiles_by_hand() -> None:
     scheme = rfm.quantile_scheme(log_of(LINES), CUT)
     assert (scheme.recency, scheme.frequency, scheme.monetary) == (
