@@ -88,6 +88,7 @@ def test_the_taxonomy_has_fifty_groups_each_a_habit_and_only_known_stages() -> N
         ("葡萄酒", "wine"),
         ("葡萄", "fruit"),
         ("止痛退烧药", None),
+        ("LICORICE", None),
         ("", None),
     ],
 )
