@@ -20,6 +20,7 @@ from members.tables.people import (
     Staff,
     Verification,
 )
+from members.tables.scores import MemberScore, ModelVersion, ProductScore
 from members.tables.shop import Category, Order, OrderLine, Product, Refund, Store
 from members.tables.value import (
     Account,
@@ -68,9 +69,11 @@ __all__ = [
     "LotUse",
     "Member",
     "MemberKey",
+    "MemberScore",
     "MemberTag",
     "Merge",
     "MergeItem",
+    "ModelVersion",
     "Movement",
     "Order",
     "OrderLine",
@@ -79,6 +82,7 @@ __all__ = [
     "PerkUse",
     "PointLot",
     "Product",
+    "ProductScore",
     "RateCount",
     "Referral",
     "Refund",

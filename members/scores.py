@@ -1,0 +1,126 @@
+"""What the recommender worked out last for each member and article: one row each, replaced every night.
+
+A suggestion is [sku, probability, long-term, short-term, kind, words]; a cycle is [category, last day, mean gap, due
+day, chance of return, purchase days, [chance that a reminder hits on the row's day, the next day, …]]; a companion is
+[sku, times chance, confidence]. Days are ISO dates. Who refused personal choices has no row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from members.prepared import Prepared, among
+from members.tables import Member, MemberScore, Product, ProductScore, table
+
+CHUNK = 500
+scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
+_COLUMNS = (
+    "member_id", "day", "suggestions", "cycles", "stage", "rhythm", "silence", "value_decile", "rfm", "rfm_version",
+    "loyalty",
+)  # fmt: skip
+
+
+def _upsert(rows: Any, key: str) -> Any:
+    statement = upsert(rows)
+    changed = {column.name: statement.excluded[column.name] for column in rows.c if column.name != key}
+    return statement.on_conflict_do_update(index_elements=[rows.c[key]], set_=changed)
+
+
+_PUT, _PUT_PRODUCT = _upsert(scores, "member_id"), _upsert(products, "product_id")
+_OF = Prepared(select(*(scores.c[name] for name in _COLUMNS)).where(among(scores.c.member_id, "of")))
+_COMPANIONS = select(articles.c.sku, products.c.companions).where(
+    products.c.product_id == articles.c.id, articles.c.sku.in_(bindparam("skus", expanding=True))
+)
+_MAY = select(members.c.id).where(members.c.id.in_(bindparam("of", expanding=True)), members.c.state == "active")
+_PERSONAL = _MAY.where(members.c.personalised)
+_STALE = delete(scores).where(scores.c.day < bindparam("before"))
+_FORGET = delete(scores).where(scores.c.member_id.in_(bindparam("of", expanding=True)))
+_STALE_PRODUCTS = delete(products).where(products.c.day < bindparam("before"))
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The row of one member; `day` is the day whose morning it knows. `rhythm` and `silence` are days."""
+
+    member: int
+    day: date
+    suggestions: Sequence[Sequence[Any]] = ()
+    cycles: Sequence[Sequence[Any]] = ()
+    stage: str = ""
+    rhythm: int = 0
+    silence: int = 0
+    value_decile: int | None = None
+    rfm: str = ""
+    rfm_version: str = ""
+    loyalty: str = ""
+
+
+def put_many(connection: Connection, found: Sequence[Score], *, now: datetime) -> int:
+    """Replace the rows of these members; those who are gone or want nothing personal get none. Returns how many."""
+    wanted = {one.member: one for one in found}
+    allowed = connection.scalars(_PERSONAL, {"of": list(wanted)}).all()
+    rows = [_row(wanted[member]) | {"at": now} for member in allowed]
+    if rows:
+        connection.execute(_PUT, rows)
+    return len(rows)
+
+
+def _row(score: Score) -> dict[str, Any]:
+    row = {name.name: getattr(score, name.name) for name in fields(score)}
+    return row | {"member_id": row.pop("member"), "suggestions": list(score.suggestions), "cycles": list(score.cycles)}
+
+
+def of_members(connection: Connection, wanted: Sequence[int]) -> dict[int, Score]:
+    """Return the rows there are of these members."""
+    found: dict[int, Score] = {}
+    for start in range(0, len(wanted), CHUNK):
+        for row in _OF.rows(connection, {"of": list(wanted[start : start + CHUNK])}):
+            found[row[0]] = Score(*row)
+    return found
+
+
+def of_member(connection: Connection, member: int) -> Score | None:
+    """Return one member's row, None when there is none."""
+    return of_members(connection, [member]).get(member)
+
+
+def drop(connection: Connection, wanted: Sequence[int]) -> int:
+    """Forget what was worked out for these members."""
+    return connection.execute(_FORGET, {"of": list(wanted)}).rowcount
+
+
+def drop_before(connection: Connection, day: date) -> int:
+    """Forget rows older than a day, of members and of articles; return how many members'."""
+    connection.execute(_STALE_PRODUCTS, {"before": day})
+    return connection.execute(_STALE, {"before": day}).rowcount
+
+
+def put_companions(connection: Connection, day: date, found: Mapping[int, Sequence[Sequence[Any]]]) -> None:
+    """Replace what goes with these articles (by product id)."""
+    rows = [{"product_id": product, "day": day, "companions": list(some)} for product, some in found.items()]
+    if rows:
+        connection.execute(_PUT_PRODUCT, rows)
+
+
+def companions(connection: Connection, skus: Sequence[str]) -> dict[str, Sequence[Sequence[Any]]]:
+    """Return {sku: what goes with it}, the farthest beyond chance first."""
+    if not skus:
+        return {}
+    return {row.sku: row.companions for row in connection.execute(_COMPANIONS, {"skus": list(skus)})}
+
+
+def summary(connection: Connection) -> dict[str, Any]:
+    """Return how many members have a row, the newest and oldest day, and how many are in each stage."""
+    head = connection.execute(select(func.count(), func.min(scores.c.day), func.max(scores.c.day))).one()
+    stages = connection.execute(select(scores.c.stage, func.count()).group_by(scores.c.stage)).all()
+    return {"members": head[0], "oldest": head[1], "newest": head[2], "stages": {row[0]: row[1] for row in stages}}
+
+
+def exported(connection: Connection, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yield what is kept about these members, as they may take it along."""
+    for score in of_members(connection, wanted).values():
+        yield asdict(score)

@@ -1,0 +1,146 @@
+"""The purchase matrix out of the books: every member's receipts up to a moment, as compact columns, read in portions.
+
+Items are product ids. A return is a line of its own on the day it was made, so that what was known on an earlier
+morning can be told; the sale closed as nothing counts as never made.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from members.clock import business_date
+from members.tables import Category, Member, Order, OrderLine, Product, Refund, table
+from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
+
+PORTION = 50_000
+EPOCH = date(1970, 1, 1)
+orders, lines, products, categories = table(Order), table(OrderLine), table(Product), table(Category)
+members, refunds = table(Member), table(Refund)
+Told = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What is told of the items of a log, one entry each: sku, name, category code and name, type, price, own brand."""
+
+    sku: NDArray[Any]
+    name: NDArray[Any]
+    category: NDArray[Any]
+    category_name: NDArray[Any]
+    type: NDArray[Any]
+    price: NDArray[np.int64]
+    own: NDArray[np.bool_]
+    active: NDArray[np.bool_]
+
+    def picked(self, rows: NDArray[Any]) -> "Shelf":
+        """Return the entries at these places."""
+        return Shelf(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    def category_of(self) -> dict[str, str]:
+        """Return {sku: category code}."""
+        return dict(zip(self.sku.tolist(), self.category.tolist(), strict=True))
+
+
+def day_number(day: date) -> int:
+    """Return days since 1970, the log's way to count."""
+    return (day - EPOCH).days
+
+
+def day_of(number: int) -> date:
+    """Return the date of a day number."""
+    return date.fromordinal(EPOCH.toordinal() + int(number))
+
+
+def read(
+    connection: Connection, *, now: datetime, zone: ZoneInfo, without: Sequence[str] = (),
+    told: Told = lambda rows: None,
+) -> PurchaseLog:  # fmt: skip
+    """Return what active members bought up to `now`, net lines by member, day and product id; amounts in 分.
+
+    `without`: category codes to leave out, with what has no category. `told` gets the rows of each portion.
+    BadPurchases when there is nothing.
+    """
+    sold = list(_portions(connection, _sold(now, without), told))
+    back = list(_returned(connection, now, zone, without))
+    parts = [*sold, np.array(back, dtype=np.int64).reshape(-1, 5)]
+    columns = np.concatenate(parts).T
+    if not columns.shape[1]:
+        raise BadPurchases("no purchases")
+    return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4])
+
+
+def _sold(now: datetime, without: Sequence[str]) -> Any:
+    closed = (orders.c.state == "refunded") & (orders.c.total == 0)
+    return (
+        select(orders.c.member_id, orders.c.day, lines.c.product_id, lines.c.quantity, lines.c.amount)
+        .select_from(
+            orders.join(lines, lines.c.order_id == orders.c.id)
+            .join(products)
+            .join(members, members.c.id == orders.c.member_id)
+        )
+        .where(members.c.state == "active", orders.c.at <= now, ~closed, _wanted(without))
+    )
+
+
+def _wanted(without: Sequence[str]) -> Any:
+    return products.c.category.is_not(None) & products.c.category.not_in(list(without))
+
+
+def _portions(connection: Connection, statement: Any, told: Told) -> Iterator[NDArray[np.int64]]:
+    rows = connection.execution_options(stream_results=True, yield_per=PORTION).execute(statement)
+    for portion in rows.partitions(PORTION):
+        member, day, item, quantity, amount = zip(*portion, strict=True)
+        told(len(portion))
+        numbers = np.array([one.toordinal() for one in day], dtype=np.int64) - EPOCH.toordinal()
+        yield np.stack([np.array(member), numbers, np.array(item), np.array(quantity), np.array(amount)], axis=1)
+
+
+def _returned(
+    connection: Connection, now: datetime, zone: ZoneInfo, without: Sequence[str]
+) -> Iterator[tuple[int, int, int, int, int]]:
+    given = (
+        select(orders.c.id, orders.c.member_id, refunds.c.at, refunds.c.detail)
+        .select_from(
+            refunds.join(orders, orders.c.id == refunds.c.order_id).join(members, members.c.id == orders.c.member_id)
+        )
+        .where(members.c.state == "active", refunds.c.at <= now)
+        .order_by(refunds.c.id)
+    )
+    found = [row for row in connection.execute(given) if (row.detail or {}).get("lines")]
+    sku = {piece[1] for row in found for piece in row.detail["lines"]}
+    known = select(products.c.sku, products.c.id).where(products.c.sku.in_(sku), _wanted(without))
+    product = {row.sku: row.id for row in connection.execute(known)}
+    for row in found:
+        day = day_number(business_date(row.at, zone))
+        for _, code, pieces, amount in row.detail["lines"]:
+            if pieces and code in product:
+                yield row.member_id, day, product[code], -int(pieces), -int(amount)
+
+
+def shelf(connection: Connection, items: NDArray[Any]) -> Shelf:
+    """Return what is told of these product ids, in their order."""
+    wanted = (
+        select(
+            products.c.id, products.c.sku, products.c.name, products.c.category, categories.c.name.label("group"),
+            products.c.type, func.coalesce(products.c.price, 0).label("price"), products.c.own_brand, products.c.active,
+        )
+        .select_from(products.outerjoin(categories, categories.c.code == products.c.category))
+    )  # fmt: skip
+    known = {row.id: row for row in connection.execute(wanted)}
+    rows = [known[item] for item in items.tolist()]
+    return Shelf(
+        np.array([row.sku for row in rows], dtype=object),
+        np.array([row.name for row in rows], dtype=object),
+        np.array([row.category or "" for row in rows], dtype=object),
+        np.array([row.group or row.category or "" for row in rows], dtype=object),
+        np.array([row.type and f"{row.category} {row.type}" for row in rows], dtype=object),
+        np.array([row.price for row in rows], dtype=np.int64),
+        np.array([bool(row.own_brand) for row in rows], dtype=np.bool_),
+        np.array([bool(row.active) for row in rows], dtype=np.bool_),
+    )

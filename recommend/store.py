@@ -1,0 +1,168 @@
+"""The recommender's night: read the books, refit once a week, score everybody into the score tables.
+
+Reading is one consistent look, fitting and scoring happen outside any transaction, rows are written in short ones that
+the counter hardly notices; whatever is interrupted is whole again the next time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from members import models, scores, settings
+from members.clock import business_date
+from members.db import Database
+from members.scores import Score
+from recommend import association, books, features, registry, rfm
+from recommend.books import Shelf, day_number, day_of
+from recommend.matrix import BadPurchases, PurchaseLog
+from recommend.registry import NEXT_BASKET, TIMING, Outcome, Workshop
+from recommend.rfm import RfmScheme
+from recommend.rules import RecommendRules
+from recommend.scoring import Scorer
+from recommend.standing import WINDOW
+
+AT_ONCE = 500
+KEPT_DAYS = 7
+COMPANIONS, COMPANION_DAYS, COMPANION_MEMBERS = 5, 180, 40_000
+SCHEME = "recommend:rfm"
+Told = Callable[[str, int, int | None], None]
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """Tell nobody how far it is."""
+
+
+@dataclass(slots=True)
+class Night:
+    """What one run did."""
+
+    members: int = 0
+    lines: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+    tags: int = 0
+
+    def line(self) -> str:
+        """Return the run in words."""
+        fitted = "".join(f";{outcome.line()}" for outcome in self.outcomes)
+        return f"{self.lines} 行购买,{self.members} 位会员已打分{fitted}"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The recommender of one installation: its books, its rules, and the folder of its model files."""
+
+    database: Database
+    rules: RecommendRules
+    folder: Path
+    zone: ZoneInfo
+
+    def run(self, now: datetime, *, fit: bool | None = None, told: Told = silent) -> Night:
+        """Score everybody for the business day of `now`; fit first when `fit`, or when None and it is time to."""
+        night, today = Night(), day_number(business_date(now, self.zone))
+        try:
+            log, shelf = self._read(now, told)
+        except BadPurchases:
+            return night
+        night.lines = len(log)
+        if self._due(now) if fit is None else fit:
+            night.outcomes = self.fit(log, shelf, today, now, told)
+        if not len(log.before(today)):
+            return night
+        scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING))
+        total = len(log.members)
+        for block in scorer.scores(self._scheme(log, today)):
+            night.members += self._put(block, now)
+            told("打分", min(night.members, total), total)
+        self._companions(log, shelf, today)
+        with self.database.transaction() as connection:
+            scores.drop_before(connection, day_of(today) - timedelta(days=KEPT_DAYS))
+        return night
+
+    def fit(self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told = silent) -> list[Outcome]:
+        """Fit and judge every kind of model; return what came of it."""
+        shop, found = Workshop(self.folder, log, shelf, today), []
+        for kind in models.KINDS:
+            told(f"学习{registry.WORDS[kind]}", 0, None)
+            found.append(registry.refit(self.database, shop, kind, now=now))
+        self._renew_scheme(log, today)
+        return found
+
+    def _read(self, now: datetime, told: Told) -> tuple[PurchaseLog, Shelf]:
+        read = 0
+
+        def count(rows: int) -> None:
+            nonlocal read
+            read += rows
+            told("读取购买记录", read, None)
+
+        with self.database.reading() as connection:
+            without = features.excluded_codes(self.rules, features.category_names(connection))
+            log = books.read(connection, now=now, zone=self.zone, without=without, told=count)
+            return log, books.shelf(connection, log.items)
+
+    def _due(self, now: datetime) -> bool:
+        """Tell whether it is time to fit: a kind was never tried, or long enough ago."""
+        with self.database.reading() as connection:
+            newest = [models.history(connection, kind)[:1] for kind in models.KINDS]
+        longest = timedelta(days=self.rules.refit_days) - timedelta(hours=12)
+        return any(not versions or now - versions[0].fitted_at >= longest for versions in newest)
+
+    def _model(self, kind: str) -> Any:
+        with self.database.reading() as connection:
+            return registry.current(connection, self.folder, kind)
+
+    def _put(self, block: Sequence[Score], now: datetime) -> int:
+        done = 0
+        for start in range(0, len(block), AT_ONCE):
+            with self.database.transaction() as connection:
+                done += scores.put_many(connection, block[start : start + AT_ONCE], now=now)
+        return done
+
+    def _renew_scheme(self, log: PurchaseLog, today: int) -> None:
+        scheme = rfm.quantile_scheme(log, today, window=WINDOW)
+        edges = {name: list(getattr(scheme, name)) for name in ("recency", "frequency", "monetary")}
+        with self.database.transaction() as connection:
+            settings.put(connection, SCHEME, {**edges, "window": scheme.window})
+
+    def _scheme(self, log: PurchaseLog, today: int) -> RfmScheme:
+        """Return the edges of config.yaml, else those of the last fit, so that a week's scores can be compared."""
+        if self.rules.rfm is not None:
+            return self.rules.rfm.scheme()
+        with self.database.reading() as connection:
+            stored = settings.get(connection, SCHEME)
+        if stored is None:
+            return rfm.quantile_scheme(log, today, window=WINDOW)
+        edges = {name: tuple(stored[name]) for name in ("recency", "frequency", "monetary")}
+        return RfmScheme(**edges, window=stored["window"])
+
+    def _companions(self, log: PurchaseLog, shelf: Shelf, today: int) -> None:
+        """Write what goes with each article beyond chance, learnt from the last half year of a sample of members."""
+        stride = -(-len(log.members) // COMPANION_MEMBERS)
+        part = log if stride <= 1 else log.of(log.members[::stride])
+        try:
+            found = association.pairs(part, today, since=today - COMPANION_DAYS).companions()
+        except BadPurchases:
+            return
+        beside = _beside(found, shelf)
+        chosen = [(int(log.items[code]), some) for code, some in sorted(beside.items())]
+        for start in range(0, len(chosen), AT_ONCE):
+            with self.database.transaction() as connection:
+                scores.put_companions(connection, day_of(today), dict(chosen[start : start + AT_ONCE]))
+
+
+def _beside(found: association.Pairs, shelf: Shelf) -> dict[int, list[list[Any]]]:
+    """Return {item code: [sku, times chance, share] of its companions}, those of its own category left out."""
+    beyond, beside = found.beyond, dict[int, list[list[Any]]]()
+    for row in range(len(found.left)):
+        pair = int(found.left[row]), int(found.right[row])
+        if shelf.category[pair[0]] == shelf.category[pair[1]]:
+            continue
+        for (mine, other), of in zip((pair, pair[::-1]), (found.of_left[row], found.of_right[row]), strict=True):
+            some = beside.setdefault(mine, [])
+            if len(some) < COMPANIONS and shelf.active[other]:
+                share = round(float(found.baskets[row] / of), 3)
+                some.append([str(shelf.sku[other]), round(float(beyond[row]), 2), share])
+    return beside
