@@ -1,9 +1,9 @@
 """Which items a member may want next: own repeats, what alike members buy, what everybody buys.
 
 Vectors are TIFU-KNN's idea (Hu et al., SIGIR 2020) in one decay: the half-life is a third of the member's own baskets.
+Only the strongest entries of a vector are kept, so that neighbours cost little in a shop of many items.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,43 +12,61 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.matrix import Codes
-from recommend.ranking_features import Floats, History, halved
+from recommend.places import ranks
+from recommend.ranking_history import Floats, History, halved, history
 
 OWN = 60
 ALIKE = 20
 POPULAR = 10
 NEIGHBOURS = 150
-REFERENCES = 20_000
-CHUNK = 512
+REFERENCES = 10_000
+STRONGEST = 100
+HOT, SHELF = 2_000, 400
+CELLS_AT_ONCE = 6_000_000
 HISTORY_SHARE = 0.33
 RECENT_SHARE = 0.08
-DENSE = 0.04
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Pairs rising by member then item; `alike`: the neighbours' mean share; `popular`: the shop's recent share."""
+    """Pairs rising by member then item; `alike`: the neighbours' mean share; `popular`: the shop's recent share.
+
+    `lent`: whether a pair the member never bought is here because alike members buy it, not because everybody does.
+    """
 
     member: Codes
     item: Codes
     alike: Floats
     popular: Floats
+    lent: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """Members whose habits are lent to others (at most REFERENCES of them), and what is popular lately."""
+    """Members whose habits are lent to others (at most REFERENCES of them), and what is popular lately.
+
+    `hot`: the items most in the references' vectors; `shelf`: the most popular ones, the best first.
+    """
 
     vectors: Any
+    across: Any
     lengths: Floats
     rows: NDArray[np.int64]
     popular: Floats
+    hot: NDArray[np.int64]
+    shelf: NDArray[np.int64]
 
 
-def habit_vectors(past: History) -> Any:
-    """Return members × items: decayed share of the member's baskets with the item."""
-    weight = halved(past.ago, HISTORY_SHARE * np.maximum(1, past.baskets[past.log.member]))
-    return past.vectors(past.share(weight))
+def habits(past: History) -> Floats:
+    """Return of each pair the decayed share of the member's baskets with the item."""
+    return past.total(past.share(halved(past.ago, HISTORY_SHARE * np.maximum(1, past.baskets)[past.log.member])))
+
+
+def habit_vectors(past: History, share: Floats | None = None) -> Any:
+    """Return members × items: the habits, of each member the STRONGEST ones."""
+    share = habits(past) if share is None else share
+    kept = ranks(past.pair_member, share) < STRONGEST
+    return past.only(kept).vectors(share[kept])
 
 
 def neighbourhood(past: History, seed: int) -> Neighbourhood:
@@ -56,11 +74,15 @@ def neighbourhood(past: History, seed: int) -> Neighbourhood:
     rows = np.flatnonzero(past.baskets > 0)
     if len(rows) > REFERENCES:
         rows = np.sort(np.random.default_rng(seed).choice(rows, REFERENCES, replace=False))
-    vectors = habit_vectors(past)[rows]
+        past_of = history(past.log._only(np.isin(past.log.member, rows)), past.now)
+    else:
+        past_of = past
+    vectors = habit_vectors(past_of)[rows]
     lengths = np.asarray(vectors.multiply(vectors).sum(axis=1), dtype=np.float32).ravel()
-    if vectors.nnz > DENSE * vectors.shape[0] * vectors.shape[1]:
-        vectors = vectors.toarray()
-    return Neighbourhood(vectors, lengths, rows, _recently_popular(past))
+    popular, heat = _recently_popular(past), np.asarray(vectors.sum(axis=0)).ravel()
+    hot = np.sort(np.argsort(-heat, kind="stable")[:HOT])
+    shelf = np.argsort(-popular, kind="stable")[:SHELF]
+    return Neighbourhood(vectors, vectors.T.tocsr(), lengths, rows, popular, hot, shelf[popular[shelf] > 0])
 
 
 def _recently_popular(past: History) -> Floats:
@@ -76,7 +98,7 @@ def alike_scores(own: Any, members: NDArray[Any], around: Neighbourhood) -> Floa
     count = min(NEIGHBOURS, len(around.rows) - 1)
     if count < 1:
         return np.zeros((len(members), around.vectors.shape[1]), dtype=np.float32)
-    far = around.lengths[None, :] - 2 * _dense(own @ around.vectors.T)
+    far = around.lengths[None, :] - 2 * _dense(own @ around.across)
     here = np.minimum(np.searchsorted(around.rows, members), len(around.rows) - 1)
     itself = np.flatnonzero(around.rows[here] == members)
     far[itself, here[itself]] = np.inf
@@ -87,40 +109,54 @@ def alike_scores(own: Any, members: NDArray[Any], around: Neighbourhood) -> Floa
 
 
 def _dense(matrix: Any) -> Floats:
-    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float32)
+    return np.asarray(matrix.toarray(), dtype=np.float32)
 
 
 def candidates(past: History, members: NDArray[Any], around: Neighbourhood) -> Candidates:
-    """Return the candidates of these members (codes, rising); a cold member gets what is popular."""
-    vectors = habit_vectors(past)
+    """Return the candidates of all members of a history, who are these references; without a past what is popular."""
+    share = habits(past)
+    vectors, ends = habit_vectors(past, share), np.searchsorted(past.pair_member, np.arange(len(members) + 1))
+    chunk = max(64, CELLS_AT_ONCE // max(vectors.shape[1], len(around.rows)))
     parts = []
-    for start in range(0, len(members), CHUNK):
-        some = members[start : start + CHUNK]
-        parts.append(_of_chunk(vectors[some], some, around))
-    if not parts:
-        empty = np.zeros(0, dtype=np.int32)
-        return Candidates(empty, empty, empty.astype(np.float32), empty.astype(np.float32))
-    member, item, alike = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Candidates(member, item, alike, around.popular[item])
+    for start in range(0, len(members), chunk):
+        some = slice(start, min(start + chunk, len(members)))
+        pairs = slice(ends[some.start], ends[some.stop])
+        alike = alike_scores(vectors[some], members[some], around)
+        parts.append(_of_chunk(past.pair_member[pairs] - start, past.pair_item[pairs], share[pairs], alike, around))
+        parts[-1][0][:] += start
+    member, item, alike, lent = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Candidates(member.astype(np.int32), item.astype(np.int32), alike, around.popular[item], lent)
 
 
-def _of_chunk(own: Any, members: NDArray[Any], around: Neighbourhood) -> tuple[Codes, Codes, Floats]:
-    alike = alike_scores(own, members, around)
-    mine = own.toarray()
-    chosen = np.zeros(mine.shape, dtype=np.bool_)
-    _mark_best(chosen, mine + 0.1 * alike, OWN, lambda score: mine > 0)
-    _mark_best(chosen, np.where(mine > 0, -1, alike), ALIKE, lambda score: score > 0)
-    fresh = np.where((mine > 0) | chosen, -1, around.popular[None, :])
-    _mark_best(chosen, fresh, POPULAR, lambda score: score > 0)
-    row, item = np.nonzero(chosen)
-    return members[row].astype(np.int32), item.astype(np.int32), alike[row, item]
+def _of_chunk(
+    member: Codes, item: Codes, share: Floats, alike: Floats, around: Neighbourhood
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, NDArray[np.bool_]]:
+    """Return (row, item, alike, lent) of the candidates of rows of members, rising."""
+    best = ranks(member, share + np.float32(0.1) * alike[member, item]) < OWN
+    lent = _lent(member, item, alike, around.hot)
+    bought = np.zeros(alike.shape, dtype=np.bool_)
+    bought[member, item] = True
+    bought[lent] = True
+    free = ~bought[:, around.shelf]
+    row, place = np.nonzero(free & (np.cumsum(free, axis=1) <= POPULAR))
+    parts = ((member[best], item[best]), lent, (row, around.shelf[place]))
+    key = np.concatenate([one[0].astype(np.int64) * alike.shape[1] + one[1] for one in parts])
+    order = np.argsort(key)
+    rows, items = np.divmod(key[order], alike.shape[1])
+    own = len(parts[0][0])
+    return rows, items, alike[rows, items], (order >= own) & (order < own + len(lent[0]))
 
 
-def _mark_best(
-    chosen: NDArray[np.bool_], score: Floats, count: int, allowed: Callable[[Floats], NDArray[np.bool_]]
-) -> None:
-    count = min(count, score.shape[1])
+def _lent(
+    member: Codes, item: Codes, alike: Floats, hot: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (row, item) of what alike members buy most of what the member never bought, ALIKE a row at most."""
+    score = alike[:, hot]
+    place = np.minimum(np.searchsorted(hot, item), len(hot) - 1)
+    own = hot[place] == item
+    score[member[own], place[own]] = 0
+    count = min(ALIKE, score.shape[1])
     best = np.argpartition(-score, count - 1, axis=1)[:, :count]
-    fits = np.take_along_axis(allowed(score), best, axis=1)
     rows = np.broadcast_to(np.arange(len(score))[:, None], best.shape)
-    chosen[rows[fits], best[fits]] = True
+    fits = np.take_along_axis(score, best, axis=1) > 0
+    return rows[fits], hot[best[fits]]

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recommend.places import placed
+
 Codes = NDArray[np.int32]
 Amounts = NDArray[np.int64]
 Labels = NDArray[Any]
@@ -240,7 +242,7 @@ def _summed(
     member: NDArray[Any], day: NDArray[Any], item: NDArray[Any], quantity: NDArray[Any], amount: NDArray[Any],
     members: Labels, items: Labels,
 ) -> PurchaseLog:  # fmt: skip
-    order = np.lexsort((item, day, member))
+    order = _by_member_day_item(member, day, item)
     member, day, item = member[order], day[order], item[order]
     first = np.ones(len(order), dtype=np.bool_)
     first[1:] = (member[1:] != member[:-1]) | (day[1:] != day[:-1]) | (item[1:] != item[:-1])
@@ -252,6 +254,17 @@ def _summed(
         quantity=np.clip(pieces, -(2**31), 2**31 - 1).astype(np.int32), amount=paid.astype(np.int64),
         members=members, items=items,
     )  # fmt: skip
+
+
+def _by_member_day_item(member: NDArray[Any], day: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:
+    if not len(member):
+        return np.zeros(0, dtype=np.int64)
+    since, items = int(day.min()), int(item.max()) + 1
+    days, members = int(day.max()) - since + 1, int(member.max()) + 1
+    if members * days * items >= 2**62:
+        return np.lexsort((item, day, member))
+    key = (member.astype(np.int64) * days + (day.astype(np.int64) - since)) * items + item
+    return placed(key, members * days * items)
 
 
 def _days(day: NDArray[Any]) -> NDArray[Any]:

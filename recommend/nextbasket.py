@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recommend.candidates import Neighbourhood, neighbourhood
 from recommend.matrix import BadPurchases, Codes, PurchaseLog, aligned, is_order_only
+from recommend.places import ranks
 from recommend.ranker import (
     ROWS,
     SIMPLE_DEFAULT,
@@ -30,7 +31,8 @@ from recommend.ranker import (
     joined,
     relative_places,
 )
-from recommend.ranking_features import Columns, Floats, history, item_columns, ranks, stacked
+from recommend.ranking_features import item_columns, stacked
+from recommend.ranking_history import Columns, Floats, history
 from recommend.ranking_tables import Parents, Table, cuts_of, table_of, training_table
 
 JUDGES = 2

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from recommend.forest import Forest, binned, edges, planted
 from recommend.matrix import BadPurchases
-from recommend.ranking_features import Floats, ranks
+from recommend.places import ranks
+from recommend.ranking_history import Floats
 
 TREES = 100
 FEW_TREES, ROWS_A_TREE = 30, 500

@@ -5,17 +5,15 @@ relative to the log handed in, so a log cut at a day describes what was known th
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from recommend.matrix import BadPurchases, Codes, PurchaseLog
+from recommend.matrix import Codes
+from recommend.places import ranks
+from recommend.ranking_history import Columns, Floats, History, halved
 
-Floats = NDArray[np.float32]
-Columns = dict[str, Floats]
 DAY_WINDOWS = (7, 14, 28, 56, 112)
 BASKET_WINDOWS = (1, 2, 3, 5, 10, 20)
 DAY_HALF_LIVES = (10, 30, 90, 180)
@@ -24,84 +22,9 @@ HISTORY_SHARES = (0.1, 0.33)
 RECENT_DAYS = 28
 PRIOR_GAPS = 2.0
 SMALL_BASKET = 4
+TIMED = ("last", "first", "last_baskets", "pieces", "price")
+PARENT_COLUMNS = ("n", "basket_half_3", "basket_half_20", "last", "due")
 FAINT = np.float32(1e-6)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A log as known when day `now` begins, with its rows grouped into baskets and into pairs (member, item).
-
-    `ago`: baskets between the row's and the member's newest. `order` sorts rows by member, item and day; `start` and
-    `end` are each pair's first and last place in it. `baskets`: how many each member has.
-    """
-
-    log: PurchaseLog
-    now: int
-    ago: Codes
-    size: Floats
-    first: NDArray[np.bool_]
-    baskets: Codes
-    order: NDArray[np.int64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    key: NDArray[np.int64]
-
-    def pairs(self, member: NDArray[Any], item: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return (place among the pairs, whether the member ever bought the item)."""
-        wanted = member.astype(np.int64) * len(self.log.items) + item
-        place = np.minimum(np.searchsorted(self.key, wanted), max(0, len(self.key) - 1))
-        return place, self.key[place] == wanted
-
-    def total(self, weight: NDArray[Any]) -> Floats:
-        """Return the sums per pair of a weight given per row."""
-        return np.add.reduceat(np.asarray(weight, dtype=np.float32)[self.order], self.start)
-
-    def share(self, weight: NDArray[Any]) -> Floats:
-        """Return per row its weight over the sum of its member's basket weights: what decayed fraction of baskets."""
-        whole = np.bincount(self.log.member[self.first], weight[self.first], len(self.log.members))
-        return (weight / np.maximum(whole, 1e-9)[self.log.member]).astype(np.float32)
-
-    def vectors(self, weight: NDArray[Any]) -> Any:
-        """Return the sparse members × items matrix of summed row weights."""
-        ends = np.concatenate([[0], np.cumsum(np.bincount(self.pair_member, minlength=len(self.log.members)))])
-        shape = (len(self.log.members), len(self.log.items))
-        return sparse.csr_matrix((self.total(weight), self.pair_item, ends), shape=shape)
-
-    @property
-    def pair_member(self) -> Codes:
-        """Members of the pairs, rising."""
-        return self.log.member[self.order[self.start]]
-
-    @property
-    def pair_item(self) -> Codes:
-        """Items of the pairs, rising within a member."""
-        return self.log.item[self.order[self.start]]
-
-
-def history(log: PurchaseLog, now: int) -> History:
-    """Group a log that ends before `now`; BadPurchases when it is empty or reaches past the cut."""
-    if not len(log):
-        raise BadPurchases("no purchases before the cut")
-    if int(log.day.max()) >= now:
-        raise BadPurchases("the log reaches past the cut")
-    first = np.ones(len(log), dtype=np.bool_)
-    first[1:] = (log.member[1:] != log.member[:-1]) | (log.day[1:] != log.day[:-1])
-    basket = np.cumsum(first) - 1
-    baskets = np.bincount(log.member[first], minlength=len(log.members)).astype(np.int32)
-    key = log.member.astype(np.int64) * len(log.items) + log.item
-    order = np.argsort(key, kind="stable")
-    key = key[order]
-    start = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    return History(
-        log=log, now=now, ago=(np.cumsum(baskets)[log.member] - 1 - basket).astype(np.int32),
-        size=np.bincount(basket)[basket].astype(np.float32), first=first, baskets=baskets,
-        order=order, start=start, end=np.append(start[1:], len(key)) - 1, key=key[start],
-    )  # fmt: skip
-
-
-def halved(age: NDArray[Any], half_life: Any) -> Floats:
-    """Return ½^(age / half-life)."""
-    return np.asarray(np.exp2(-np.asarray(age, dtype=np.float32) / half_life), dtype=np.float32)
 
 
 def own_columns(past: History, wanted: Container[str] | None = None) -> Columns:
@@ -113,33 +36,41 @@ def own_columns(past: History, wanted: Container[str] | None = None) -> Columns:
     def needed(name: str) -> bool:
         return wanted is None or name in wanted
 
-    log = past.log
+    log, many = past.log, len(past.log.members)
     ago, age = past.ago[past.order], (past.now - log.day)[past.order]
+    of, member = log.member[past.first], past.pair_member
     count = (past.end - past.start + 1).astype(np.float32)
 
-    def total(weight: NDArray[Any]) -> Floats:
-        return np.add.reduceat(weight, past.start, dtype=np.float32)
+    def share(of_row: Floats, of_basket: Floats) -> Floats:
+        whole = np.maximum(np.bincount(of, of_basket, many), 1e-9).astype(np.float32)
+        return np.asarray(past.sums(of_row) / whole[member], dtype=np.float32)
 
     found: dict[str, Any] = {"n": count}
-    found |= {f"days_{window}": total(age <= window) for window in DAY_WINDOWS if needed(f"days_{window}")}
-    found |= {f"baskets_{window}": total(ago < window) for window in BASKET_WINDOWS if needed(f"baskets_{window}")}
-    member = past.pair_member
-    for kind, back, halves in (("day", age, DAY_HALF_LIVES), ("basket", ago, BASKET_HALF_LIVES)):
-        whole = (past.now - log.day if kind == "day" else past.ago)[past.first]
+    for window in (window for window in DAY_WINDOWS if needed(f"days_{window}")):
+        found[f"days_{window}"] = past.sums(age <= window)
+    for window in (window for window in BASKET_WINDOWS if needed(f"baskets_{window}")):
+        found[f"baskets_{window}"] = past.sums(ago < window)
+    basket_ago, basket_age = past.ago[past.first], past.now - log.day[past.first]
+    for kind, back, whole, halves in (
+        ("day", age, basket_age, DAY_HALF_LIVES), ("basket", ago, basket_ago, BASKET_HALF_LIVES)
+    ):  # fmt: skip
         for half in (half for half in halves if needed(f"{kind}_half_{half}")):
-            fades = halved(np.arange(int(back.max()) + 1), half)
-            of = np.bincount(log.member[past.first], fades[whole], len(log.members)).astype(np.float32)
-            found[f"{kind}_half_{half}"] = total(fades[back]) / np.maximum(of, 1e-9)[member]
+            fades = halved(np.arange(int(whole.max()) + 1), half)
+            found[f"{kind}_half_{half}"] = share(fades[back], fades[whole])
+    row_member = log.member[past.order]
     for part in (part for part in HISTORY_SHARES if needed(f"history_{part}")):
-        weight = halved(past.ago, (part * np.maximum(1, past.baskets)).astype(np.float32)[log.member])
-        found[f"history_{part}"] = past.total(past.share(weight))
+        half = (part * np.maximum(1, past.baskets)).astype(np.float32)
+        found[f"history_{part}"] = share(halved(ago, half[row_member]), halved(basket_ago, half[of]))
     if needed("light") or needed("small"):
-        slow = halved(np.arange(int(ago.max()) + 1), 20)[past.ago]
-        found["light"] = past.total(past.share(slow / past.size))
-        found["small"] = past.total(past.share(slow * np.where(past.size <= SMALL_BASKET, 1, FAINT)))
-    pieces = past.total(log.quantity)
-    found["pieces"] = pieces / count
-    found["price"] = past.total(log.amount) / np.maximum(pieces, 1)
+        slow = halved(np.arange(int(basket_ago.max()) + 1), 20)
+        size, basket_size = past.size[past.order], past.size[past.first]
+        found["light"] = share(slow[ago] / size, slow[basket_ago] / basket_size)
+        dim = [np.where(sizes <= SMALL_BASKET, np.float32(1), FAINT) for sizes in (size, basket_size)]
+        found["small"] = share(slow[ago] * dim[0], slow[basket_ago] * dim[1])
+    if needed("pieces") or needed("price"):
+        pieces = past.total(log.quantity)
+        found["pieces"] = pieces / count
+        found["price"] = past.total(log.amount) / np.maximum(pieces, 1)
     return found | _gap_columns(past, count)
 
 
@@ -153,7 +84,7 @@ def _gap_columns(past: History, count: Floats) -> Columns:
     gap = np.where(several, span / steps, np.nan)
     between = np.diff(day, prepend=day[:1]).astype(np.float32)
     between[first_row] = 0
-    spread = np.add.reduceat(between**2, first_row) / steps - np.nan_to_num(gap) ** 2
+    spread = past.sums(between**2) / steps - np.nan_to_num(gap) ** 2
     ago_last, ago_first = ago[last_row].astype(np.float32), ago[first_row].astype(np.float32)
     gap_baskets = np.where(several, (ago_first - ago_last) / steps, np.nan)
     columns = {
@@ -213,55 +144,60 @@ def member_columns(past: History) -> Columns:
 
 
 def pair_columns(
-    past: History, items: Columns, member: NDArray[Any], item: NDArray[Any], given: Mapping[str, Floats]
-) -> Columns:
-    """Return the columns of candidate pairs (rising by member): own, item, member, due against pooled gaps, ranks.
+    past: History, items: Columns, member: NDArray[Any], item: NDArray[Any], given: Mapping[str, Floats],
+    wanted: Container[str] | None = None,
+) -> Columns:  # fmt: skip
+    """Return the columns of candidate pairs (rising by member, item): own, item, member, due, ranks; `wanted` as above.
 
     `given` are columns known already (neighbour scores). A pair never bought has zero counts and no gaps (NaN).
     """
-    place, bought = past.pairs(member, item)
+    own, bought = _of_pairs(past, member, item, wanted)
     found: dict[str, Any] = {}
-    timed = ("last", "first", "last_baskets", "pieces", "price")
-    for name, column in own_columns(past).items():
-        found[name] = np.where(bought, column[place], np.nan if name in timed else 0).astype(np.float32)
+    for name, column in own.items():
+        found[name] = np.full(len(bought), np.nan if name in TIMED else 0, dtype=np.float32)
+        found[name][bought] = column
     found |= {name: column[item] for name, column in items.items()}
     found |= {name: column[member] for name, column in member_columns(past).items()}
     found |= given
     pooled = (found.pop("span") + PRIOR_GAPS * found["item_gap"]) / (np.maximum(found["n"] - 1, 0) + PRIOR_GAPS)
     found["due_pooled"] = found["last"] / np.maximum(pooled, 1)
     found["due_item"] = found["last"] / np.maximum(found["item_gap"], 1)
-    found["price_ratio"] = found["price"] / np.maximum(found["item_price"], 1)
+    if "price" in found:
+        found["price_ratio"] = found["price"] / np.maximum(found["item_price"], 1)
     for name in ("basket_half_8", "basket_half_20", "day_half_30", "history_0.33", *given):
-        found[f"rank_{name}"] = ranks(member, found[name])
+        if name in found and (wanted is None or f"rank_{name}" in wanted):
+            found[f"rank_{name}"] = ranks(member, found[name])
     return found
 
 
 def parent_columns(past: History, member: NDArray[Any], parent: Codes, name: str, own: Floats) -> Columns:
     """Return what the member's purchases one level up say, and the item's part in them; −1 is no parent."""
-    known = parent >= 0
-    place, bought = past.pairs(member, np.maximum(parent, 0))
-    bought &= known
-    kept = ("n", "basket_half_3", "basket_half_20", "last", "due")
-    columns = own_columns(past, kept)
-    found: dict[str, Any] = {f"{name}_{one}": np.where(bought, columns[one][place], np.nan) for one in kept}
-    found[f"{name}_part"] = own / np.maximum(found[f"{name}_basket_half_20"], 1e-6)
-    return {label: np.asarray(column, dtype=np.float32) for label, column in found.items()}
-
-
-def ranks(member: NDArray[Any], score: NDArray[Any]) -> Floats:
-    """Return each pair's place in its member's list, the best 0; ties go by position. Members come in one run each."""
-    order = np.lexsort((-score, member))
-    run = member[order]
-    start = np.concatenate([[True], run[1:] != run[:-1]])
-    place = np.arange(len(run))
-    found = np.empty(len(run), dtype=np.float32)
-    found[order] = place - np.maximum.accumulate(np.where(start, place, 0))
+    key = member.astype(np.int64) * (len(past.log.items) + 1) + parent
+    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    columns, bought = _of_pairs(past, member[first], parent[first], PARENT_COLUMNS)
+    found: dict[str, Any] = {}
+    for one in PARENT_COLUMNS:
+        column = np.full(len(bought), np.nan, dtype=np.float32)
+        column[bought] = columns[one]
+        found[f"{name}_{one}"] = column[back]
+    found[f"{name}_part"] = own / np.maximum(found[f"{name}_basket_half_20"], np.float32(1e-6))
     return found
 
 
+def _of_pairs(
+    past: History, member: NDArray[Any], item: NDArray[Any], wanted: Container[str] | None
+) -> tuple[Columns, NDArray[np.bool_]]:
+    """Return the own columns of those of these pairs (rising) that were bought, and which; item −1 is none."""
+    place, bought = past.pairs(member, np.maximum(item, 0))
+    bought &= item >= 0
+    chosen = np.zeros(len(past.start), dtype=np.bool_)
+    chosen[place[bought]] = True
+    return own_columns(past.only(chosen), wanted), bought
+
+
 def stacked(columns: Columns, names: Sequence[str]) -> Floats:
-    """Return the columns as one C-ordered float32 matrix in the order of `names`."""
-    matrix = np.empty((len(next(iter(columns.values()))), len(names)), dtype=np.float32)
+    """Return the columns as one float32 matrix, rows × names, a name's values side by side."""
+    matrix = np.empty((len(names), len(next(iter(columns.values())))), dtype=np.float32)
     for place, name in enumerate(names):
-        matrix[:, place] = columns[name]
-    return matrix
+        matrix[place] = columns[name]
+    return matrix.T

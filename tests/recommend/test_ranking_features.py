@@ -5,16 +5,9 @@ import pytest
 
 from recommend.candidates import alike_scores, candidates, habit_vectors, neighbourhood
 from recommend.matrix import BadPurchases, from_arrays
-from recommend.ranking_features import (
-    History,
-    halved,
-    history,
-    item_columns,
-    member_columns,
-    own_columns,
-    pair_columns,
-    ranks,
-)
+from recommend.places import ranks
+from recommend.ranking_features import item_columns, member_columns, own_columns, pair_columns
+from recommend.ranking_history import History, halved, history
 
 MEMBER = ["a"] * 7 + ["b"] * 3 + ["c"]
 DAY = [0, 0, 10, 20, 20, 30, 30, 5, 25, 25, 29]

@@ -1,0 +1,32 @@
+"""Sorting by places, made for long arrays of small whole numbers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def placed(key: NDArray[np.int64], bound: int) -> NDArray[np.int64]:
+    """Return the places that sort keys (0 … bound − 1), equal ones in their order; several times as fast as argsort."""
+    bits = max(1, len(key).bit_length())
+    if bound.bit_length() + bits > 62:
+        return np.argsort(key, kind="stable")
+    return np.asarray(np.sort((key << bits) + np.arange(len(key))) & ((1 << bits) - 1), dtype=np.int64)
+
+
+def ranges(start: NDArray[Any], length: NDArray[Any]) -> NDArray[np.int64]:
+    """Return start, start + 1 … of each range, one range after the other."""
+    ends = np.cumsum(length)
+    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(start - (ends - length), length)
+
+
+def ranks(member: NDArray[Any], score: NDArray[Any]) -> NDArray[np.float32]:
+    """Return each pair's place in its member's list, the best 0; ties go by position. Members rise."""
+    bits = (np.float32(0) - np.asarray(score, dtype=np.float32)).view(np.int32).astype(np.int64)
+    order = np.argsort((member.astype(np.int64) << 32) + (bits ^ ((bits >> 31) & 0x7FFF_FFFF)), kind="stable")
+    run = member[order]
+    start = np.concatenate([[True], run[1:] != run[:-1]])
+    place = np.arange(len(run))
+    found = np.empty(len(run), dtype=np.float32)
+    found[order] = place - np.maximum.accumulate(np.where(start, place, 0))
+    return found
