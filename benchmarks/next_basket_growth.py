@@ -17,6 +17,7 @@ from recommend import nextbasket
 from recommend.matrix import PurchaseLog, from_arrays
 
 ITEMS, BASKETS, A_BASKET, DAYS, FAVOURITES = 2_000, 8, 2.5, 365, 12
+BLOCK, FRESH = 5_000, 5
 
 
 def shop(members: int, seed: int = 3) -> PurchaseLog:

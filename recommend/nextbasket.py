@@ -8,7 +8,7 @@ member's newest basket.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recommend.candidates import Neighbourhood, neighbourhood
 from recommend.matrix import BadPurchases, Codes, PurchaseLog, aligned, is_order_only
-from recommend.places import ranks
+from recommend.ranked import LONG_TERM, SHORT_TERM, Ranked, fill, fill_strangers, nobody
 from recommend.ranker import (
     ROWS,
     SIMPLE_DEFAULT,
@@ -33,28 +33,13 @@ from recommend.ranker import (
 )
 from recommend.ranking_features import item_columns, stacked
 from recommend.ranking_history import Columns, Floats, history
-from recommend.ranking_tables import Parents, Table, cuts_of, table_of, training_table
+from recommend.ranking_tables import Parents, Table, cuts_of, rows_of, table_of, training_table
 
 JUDGES = 2
 JUDGED_ROWS = 80_000
-SCORED_AT_ONCE = 4_096
-LONG_TERM, SHORT_TERM = "history_0.33", "basket_half_3"
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """The best items of members, best first: n × k labels (None where there are fewer) and their figures.
-
-    `probability` that the item is in the next basket, calibrated; `long_term` and `short_term` preference: decayed
-    share of the member's baskets with the item, over a third of the history and over the last three baskets.
-    """
-
-    members: NDArray[Any]
-    items: NDArray[Any]
-    codes: Codes
-    probability: Floats
-    long_term: Floats
-    short_term: Floats
+LEARNERS = 20_000
+SCORED_AT_ONCE = 2_048
+ALWAYS = (LONG_TERM, SHORT_TERM, "basket_half_20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +66,54 @@ class NextBasket:
     learnt: Learnt
     around: Neighbourhood = field(repr=False)
     items: Columns = field(repr=False)
+    taken: Floats = field(repr=False)
 
-    def score(self, members: ArrayLike | None = None, k: int = 10, *, new_only: bool = False) -> Ranked:
+    def score(
+        self, members: ArrayLike | None = None, k: int = 10, *, new_only: bool = False, fresh: int = 0
+    ) -> Ranked:  # fmt: skip
         """Return the top k of these members (labels; all by default), strangers included: they get what is popular.
 
-        `new_only` leaves out what the member bought before. BadPurchases when a member is asked for twice.
+        `new_only` leaves out what the member bought before; `fresh` asks for so many new items besides, in the same
+        pass. Memory grows with the answer, not with the log. BadPurchases when a member is asked for twice.
         """
         asked = self.log.members if members is None else np.asarray(members)
         order = np.argsort(asked, kind="stable")
-        place = np.minimum(np.searchsorted(self.log.members, asked[order]), len(self.log.members) - 1)
-        known = (self.log.members[place] == asked[order]) & self.active[place]
-        codes = place[known]
-        if len(np.unique(asked)) != len(asked):
+        wanted = asked[order]
+        if (wanted[1:] == wanted[:-1]).any():
             raise BadPurchases("a member was asked for twice")
-        found = _nobody(len(asked), k)
+        place = np.minimum(np.searchsorted(self.log.members, wanted), len(self.log.members) - 1).astype(np.int32)
+        here = np.searchsorted(self.log.member, place) < np.searchsorted(self.log.member, place, "right")
+        known = (self.log.members[place] == wanted) & here
+        codes, rows = place[known], order[known]
+        found, besides = nobody(asked, self.log.items, k), nobody(asked, self.log.items, fresh)
         for start in range(0, len(codes), SCORED_AT_ONCE):
-            some = codes[start : start + SCORED_AT_ONCE]
-            table = table_of(self.log, self.now, some, self.parents, self.around, self.items)
-            if new_only:
-                table = table.where(table.columns["n"] == 0)
-            rows = order[known][start : start + SCORED_AT_ONCE]
-            _fill(found, rows, some, table, *self._figures(table))
-        self._fill_strangers(found, order[~known], self.around.popular, k)
-        labels = np.array([*self.log.items.tolist(), None], dtype=object)[found.codes]
-        return Ranked(asked, labels, found.codes, found.probability, found.long_term, found.short_term)
+            block = slice(start, start + SCORED_AT_ONCE)
+            self._fill(found, besides, rows[block], codes[block], new_only)
+        for lists in (found, besides):
+            fill_strangers(lists, order[~known], self.around.shelf, self.taken)
+        return replace(self._named(found), fresh=self._named(besides) if fresh else None)
 
-    @property
-    def active(self) -> NDArray[np.bool_]:
-        """Whether each member of the log has a purchase in it."""
-        return np.bincount(self.log.member, minlength=len(self.log.members)) > 0
-
-    def _figures(self, table: Table) -> tuple[Floats, Floats]:
-        learnt, simple = self.learnt, self.learnt.simple(table.columns)
+    def _fill(self, found: Ranked, besides: Ranked, rows: NDArray[Any], codes: Codes, new_only: bool) -> None:
+        """Fill in the lists at `rows` of the members with these codes (rising)."""
+        learnt = self.learnt
+        wanted = {*ALWAYS, *learnt.names, learnt.simple.column}
+        table = table_of(self.log, self.now, codes, self.parents, self.around, self.items, wanted)
+        simple = learnt.simple(table.columns)
         odds = simple if learnt.forests is None else learnt.forests.log_odds(stacked(table.columns, learnt.names))
         score = joined(odds, simple, learnt.part)
         chance = np.clip(simple, 0, 1) if learnt.calibration is None else learnt.calibration(score)
-        return score, chance
+        since = table.columns["member_baskets"] if learnt.order_only else np.full(len(score), self.now)
+        new = np.flatnonzero(table.columns["n"] == 0)
+        place = np.zeros(len(self.log.members), dtype=np.int64)
+        place[codes] = rows
+        every = new if new_only else np.arange(len(score))
+        for lists, chosen in ((found, every), (besides, new)):
+            if lists.codes.shape[1]:
+                fill(lists, place, table, chosen, score, chance, since)
 
-    def _fill_strangers(self, found: Ranked, rows: NDArray[Any], popular: Floats, k: int) -> None:
-        best = np.lexsort((np.arange(len(popular)), -popular))[:k]
-        first = np.concatenate([[True], (np.diff(self.log.member) != 0) | (np.diff(self.log.day) != 0)])
-        baskets = np.bincount(self.log.item, minlength=len(popular)) / max(1, int(first.sum()))
-        for row in rows.tolist():
-            found.codes[row, : len(best)] = best
-            found.probability[row, : len(best)] = baskets[best]
+    def _named(self, found: Ranked) -> Ranked:
+        labels = np.array([*self.log.items.tolist(), None], dtype=object)
+        return replace(found, items=labels[found.codes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +129,13 @@ def fit(
 ) -> NextBasket:  # fmt: skip
     """Learn from the purchases before day `cut` (all when None); `parents`: labels of types, categories, per item.
 
-    BadPurchases when nothing lies before the cut. The same log, cut and seed give the same model.
+    Of more than LEARNERS members a fixed sample is learnt from. BadPurchases when nothing lies before the cut. The
+    same log, cut and seed give the same model.
     """
     past, now, order_only = _known(log, cut)
     above = tuple(_coded(parent, len(log.items)) for parent in parents)
-    tables = [training_table(past, now, day, above, seed) for day in cuts_of(past, now, order_only)]
+    some = _learners(past, seed)
+    tables = [training_table(some, now, day, above, seed) for day in cuts_of(some, now, order_only)]
     tables = [table for table in tables if len(table.member)]
     chosen = _judged(tables, seed)
     forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS)
@@ -179,7 +170,16 @@ def _known(log: PurchaseLog, cut: int | None) -> tuple[PurchaseLog, int, bool]:
 
 def _placed(learnt: Learnt, past: PurchaseLog, now: int, parents: tuple[Parents, ...]) -> NextBasket:
     whole = history(past, now)
-    return NextBasket(past, now, parents, learnt, neighbourhood(whole, learnt.seed), item_columns(whole))
+    taken = np.bincount(past.item, minlength=len(past.items)) / max(1, int(whole.first.sum()))
+    around, items = neighbourhood(whole, learnt.seed), item_columns(whole)
+    return NextBasket(past, now, parents, learnt, around, items, taken.astype(np.float32))
+
+
+def _learners(past: PurchaseLog, seed: int) -> PurchaseLog:
+    active = np.unique(past.member)
+    if len(active) <= LEARNERS:
+        return past
+    return rows_of(past, np.sort(np.random.default_rng(seed).choice(active, LEARNERS, replace=False)))
 
 
 def _judged(tables: list[Table], seed: int) -> _Choice:
@@ -219,22 +219,3 @@ def _coded(parents: ArrayLike, items: int) -> Parents:
     found = np.full(items, -1, dtype=np.int32)
     found[kept] = codes
     return found, names
-
-
-def _nobody(members: int, k: int) -> Ranked:
-    figures = [np.zeros((members, k), dtype=np.float32) for _ in range(3)]
-    return Ranked(np.zeros(0), np.zeros(0), np.full((members, k), -1, dtype=np.int32), *figures)
-
-
-def _fill(
-    found: Ranked, rows: NDArray[Any], members: NDArray[Any], table: Table, score: Floats, chance: Floats
-) -> None:
-    if not len(table.member):
-        return
-    place = ranks(table.member, score).astype(np.int64)
-    best = np.flatnonzero(place < found.codes.shape[1])
-    where = rows[np.searchsorted(members, table.member[best])], place[best]
-    found.codes[where] = table.item[best]
-    found.probability[where] = chance[best]
-    found.long_term[where] = table.columns[LONG_TERM][best]
-    found.short_term[where] = table.columns[SHORT_TERM][best]

@@ -1,14 +1,16 @@
 """The next basket end to end on a small shop whose members keep to habits: no peeking, no settings, no surprises."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recommend import nextbasket, nextbasket_file
+from recommend import candidates, nextbasket, nextbasket_file
 from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
-from recommend.nextbasket import NextBasket, Ranked
+from recommend.nextbasket import NextBasket
+from recommend.ranked import ALIKE, NOBODY, OWN, POPULAR, Ranked, nobody
 
 Lines = tuple[np.ndarray, np.ndarray, np.ndarray]
 CUT, END, ITEMS = 90, 110, 20
@@ -36,13 +38,19 @@ def fitted(of: Lines, cut: int | None = CUT) -> NextBasket:
 
 
 def answer(of: Ranked) -> list[object]:
-    return [of.items.tolist(), of.probability.tolist(), of.long_term.tolist(), of.short_term.tolist()]
+    figures = (of.probability, of.long_term, of.short_term, of.source, of.count, of.last)
+    return [of.items.tolist(), *(figure.tolist() for figure in figures), *(answer(of.fresh) if of.fresh else [])]
+
+
+def plainly(of: Ranked) -> Ranked:
+    """Return the lists with the first letter of each label dropped."""
+    return replace(of, items=np.array([[one and one[1:] for one in row] for row in of.items.tolist()], object))
 
 
 @cache
 def once() -> tuple[NextBasket, Ranked]:
     model = fitted(lines())
-    return model, model.score()
+    return model, model.score(fresh=5)
 
 
 def hits(found: Ranked, log: PurchaseLog) -> float:
@@ -64,8 +72,7 @@ def test_habits_are_found() -> None:
     popular = np.argsort(-np.bincount(log.before(CUT).item))[:4]
     mine = hits(model.score(k=4), log)
     every = np.tile(log.items[popular], (len(log.members), 1)).astype(object)
-    nobody = np.zeros(every.shape, np.float32)
-    assert mine > 2 * hits(Ranked(log.members, every, popular, nobody, nobody, nobody), log)
+    assert mine > 2 * hits(replace(nobody(log.members, log.items, 4), items=every), log)
 
 
 def test_the_future_the_order_of_lines_and_names_change_nothing_and_a_seed_fixes_all() -> None:
@@ -74,9 +81,10 @@ def test_the_future_the_order_of_lines_and_names_change_nothing_and_a_seed_fixes
     item[late] = np.random.default_rng(1).permutation(item[late])
     member = np.where(late, "m001", member)
     order = np.random.default_rng(2).permutation(len(member))
-    found = fitted((np.char.add("x", member)[order], day[order], np.char.add("y", item)[order])).score()
-    assert [[one and one[1:] for one in row] for row in found.items.tolist()] == once()[1].items.tolist()
-    assert answer(found)[1:] == answer(once()[1])[1:]
+    found = fitted((np.char.add("x", member)[order], day[order], np.char.add("y", item)[order])).score(fresh=5)
+    assert found.fresh is not None
+    plain = replace(plainly(found), fresh=plainly(found.fresh))
+    assert answer(plain) == answer(once()[1])
 
 
 def test_members_asked_in_another_order_get_their_own_lists() -> None:
@@ -122,13 +130,57 @@ def test_new_only_leaves_out_what_was_bought() -> None:
     assert (found.long_term == 0).all()
 
 
+def test_new_items_come_in_the_same_pass() -> None:
+    model, found = once()
+    assert found.fresh is not None and found.fresh.items.shape == (40, 5)
+    assert answer(found.fresh) == answer(model.score(k=5, new_only=True))
+    assert answer(replace(found, fresh=None)) == answer(model.score())
+
+
+def test_each_item_says_how_it_came_how_often_it_was_bought_and_when_last() -> None:
+    model, found = once()
+    past = model.log
+    assert found.fresh is not None
+    for one in (found, found.fresh):
+        for (row, place), code in np.ndenumerate(one.codes):
+            days = past.day[(past.member == row) & (past.item == code)]
+            assert one.count[row, place] == len(days)
+            assert one.last[row, place] == days.max(initial=-1)
+            assert (one.source[row, place] == OWN) == (len(days) > 0)
+    assert (found.fresh.source != OWN).all() and (found.fresh.source[found.fresh.codes < 0] == NOBODY).all()
+    assert {OWN, ALIKE} <= set(found.source.ravel().tolist())
+    stranger = model.score(np.array(["zoe"]), fresh=3)
+    assert stranger.fresh is not None and stranger.fresh.items.tolist() == stranger.items[:, :3].tolist()
+    assert (stranger.source == POPULAR).all() and (stranger.count == 0).all() and (stranger.last == -1).all()
+
+
+def test_blocks_of_members_get_the_lists_they_get_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, found = once()
+    monkeypatch.setattr(nextbasket, "SCORED_AT_ONCE", 7)
+    parts = [model.score(found.members[start : start + 15], fresh=5) for start in range(0, 40, 15)]
+    assert np.concatenate([part.items for part in parts]).tolist() == found.items.tolist()
+    assert found.fresh is not None
+    fresh = np.concatenate([part.fresh.items for part in parts if part.fresh])
+    assert fresh.tolist() == found.fresh.items.tolist()
+
+
+def test_of_many_members_a_fixed_sample_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nextbasket, "LEARNERS", 30)
+    monkeypatch.setattr(candidates, "REFERENCES", 20)
+    one, two = (fitted(lines()) for _ in range(2))
+    assert len(one.around.rows) == 20 and answer(one.score()) == answer(two.score())
+    assert None not in one.score().items.ravel().tolist()
+
+
 def test_a_log_of_basket_numbers_is_understood() -> None:
     model = fitted(lines(order_only=True), None)
     assert model.learnt.order_only and model.now == 0
     found = model.score()
     assert None not in found.items.ravel().tolist()
-    own = set(model.log.items[model.log.item[model.log.member == 0]].tolist())
-    assert found.items[0, 0] in own
+    own = model.log.member == 0
+    assert found.items[0, 0] in model.log.items[model.log.item[own]].tolist()
+    number = from_arrays(*lines(order_only=True)).day[own]
+    assert found.last[0, 0] == number[model.log.item[own] == found.codes[0, 0]].max()
 
 
 def test_parents_are_used_and_one_is_needed_for_each_item() -> None:
@@ -153,7 +205,7 @@ def test_a_model_comes_back_from_its_file_and_a_damaged_file_is_refused(tmp_path
     model, found = once()
     checksum = nextbasket_file.save(model.learnt, tmp_path / "model")
     back = nextbasket_file.load(tmp_path / "model")
-    assert answer(nextbasket.asked_at(back, from_arrays(*lines()), CUT).score()) == answer(found)
+    assert answer(nextbasket.asked_at(back, from_arrays(*lines()), CUT).score(fresh=5)) == answer(found)
     whole = (tmp_path / "model").read_bytes()
     assert whole.startswith(checksum.encode())
     (tmp_path / "model").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
