@@ -24,6 +24,7 @@ from bot import (
     serving,
 )
 from bot.command_api import apikey
+from bot.command_models import model
 from bot.command_shop import campaigns, imports, members_of, segments
 from bot.command_staff import staff
 from bot.command_wechat import wechat
@@ -60,6 +61,7 @@ for name, part in (
     ("wechat", wechat),
     ("apikey", apikey),
     ("report", command_books.report),
+    ("model", model),
 ):
     app.add_typer(part, name=name)
 imports.command("members")(command_import.members)

@@ -1,16 +1,20 @@
-"""The command line's looking-ahead part: what a member buys most, and what is due."""
+"""The command line's looking-ahead part: what a member may want next, and what is due."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Connection
 
 from bot.command_shop import find
 from bot.console import out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service
 from bot.service import Service
+from members import people
 from members.clock import business_date
-from recommend import features, frequency, repurchase
-from recommend.features import Bought
+from recommend import features, repurchase, scored, serving
+
+KINDS = {"repurchase": "该补货", "habit": "常买", "alike": "相近的人", "companion": "搭配", "popular": "热门"}
 
 
 def recommend(
@@ -19,18 +23,18 @@ def recommend(
     config: ConfigPath = DEFAULT,
     json: Json = False,
 ) -> None:
-    """Print what a member buys most, recent purchases weighing more, and why."""
+    """Print what a member may want next, one article a category, and why."""
     service = open_service(config)
-    bought, names, today = _bought(service, ref)
-    rows = [
-        {"item": names[habit.item], "score": round(habit.score, 4), "reason": habit.explain()}
-        for habit in frequency.rank(bought, today, service.config.recommend)[:many]
+    with service.database.reading() as connection:
+        member = people.view(connection, find(service, connection, ref))
+        found = serving.suggest(
+            connection, service.config.recommend, member, now=service.clock.now(), zone=service.config.shop.zone, k=many
+        )
+    rows = [asdict(one) for one in found]
+    lines = [
+        f"{one.score_long:.3f}\t{one.score_short:.3f}\t{KINDS[one.kind]}\t{one.name}\t{one.reason}" for one in found
     ]
-    show(
-        rows,
-        json,
-        lambda _: out("\n".join(f"{r['score']:.3f}\t{r['item']}\t{r['reason']}" for r in rows) or "还看不出习惯"),
-    )
+    show(rows, json, lambda _: out("\n".join(lines) or "还看不出习惯"))
 
 
 def repurchases(
@@ -40,25 +44,35 @@ def repurchases(
 ) -> None:
     """Print a member's repurchase cycles, the next due first, with the confidence of each."""
     service = open_service(config)
-    bought, names, _ = _bought(service, ref)
-    found = [cycle for item, days in bought.items() if (cycle := repurchase.cycle(item, days)) is not None]
-    rows: list[dict[str, Any]] = [
-        {
-            "category": names[cycle.item], "due": cycle.due.isoformat(), "gap_days": cycle.gap,
-            "confidence": round(cycle.confidence, 3), "reason": cycle.explain(),
-        }
-        for cycle in sorted(found, key=lambda cycle: (cycle.due, cycle.item))
-    ]  # fmt: skip
-    lines = [f"{r['due']}\t{r['confidence']:.2f}\t{r['category']}\t{r['reason']}" for r in rows]
+    with service.database.reading() as connection:
+        rows = _cycles(service, connection, find(service, connection, ref))
+    rows.sort(key=lambda row: (row["due"], row["category"]))
+    lines = [f"{row['due']}\t{row['confidence']:.2f}\t{row['category']}\t{row['reason']}" for row in rows]
     show(rows, json, lambda _: out("\n".join(lines) or "还没有看得出周期的品类"))
 
 
-def _bought(service: Service, ref: str) -> tuple[Bought, dict[str, str], Any]:
+def _cycles(service: Service, connection: Connection, member: int) -> list[dict[str, Any]]:
+    """Return the forecast of the night, or without one the cycles by counts; `by` says which."""
     shop, rules, now = service.config.shop, service.config.recommend, service.clock.now()
-    with service.database.reading() as connection:
-        member = find(service, connection, ref)
-        names = features.category_names(connection)
-        without = features.excluded_codes(rules, names)
-        read = features.read(connection, [member], now=now, zone=shop.zone, rules=rules, without=without)
-        found = dict(read)
-    return found.get(member, {}), names, business_date(now, shop.zone)
+    names = features.category_names(connection)
+    without = features.excluded_codes(rules, names)
+    row = scored.read(connection, [member], business_date(now, shop.zone), now).get(member)
+    if row is not None and row.score.cycles:
+        return [
+            {
+                "category": names.get(one.category, one.category), "due": one.due.isoformat(), "gap_days": one.gap,
+                "confidence": round(one.chance, 3), "reason": one.explain(), "by": "timing",
+            }
+            for one in row.cycles()
+            if one.category not in without
+        ]  # fmt: skip
+    bought = dict(features.read(connection, [member], now=now, zone=shop.zone, rules=rules, without=without))
+    found = [repurchase.cycle(item, days) for item, days in bought.get(member, {}).items()]
+    return [
+        {
+            "category": names[one.item], "due": one.due.isoformat(), "gap_days": one.gap,
+            "confidence": round(one.confidence, 3), "reason": one.explain(), "by": "counts",
+        }
+        for one in found
+        if one is not None
+    ]  # fmt: skip

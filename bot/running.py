@@ -14,6 +14,7 @@ from bot.wechat import WeChatError
 from handlers import understanding
 from scheduler.delivery import Deliverer
 from scheduler.jobs import build_jobs
+from scheduler.models import Night
 from scheduler.schedule import Schedule
 from scheduler.work import Worker
 
@@ -27,7 +28,8 @@ class Running:
     def __init__(self, service: Service, *, scheduler: bool, address: str) -> None:
         self._service = service
         self._deliverer = Deliverer(service.database, service.vault, service.wire, service.config.push_rules)
-        self._schedule = schedule_of(service, wake=lambda: self._wake())
+        self._night = night_of(service)
+        self._schedule = schedule_of(service, night=self._night, wake=lambda: self._wake())
         self._worker: Worker | None = None
         if scheduler:
             self._worker = Worker(
@@ -60,6 +62,7 @@ class Running:
                 menu.cancel()
             if self._worker is not None:
                 await asyncio.to_thread(self._worker.stop)
+            await asyncio.to_thread(self._night.stop)
             if self.sandbox is not None:
                 await self.sandbox.stop()
             await asyncio.to_thread(service.writer.stop)
@@ -102,21 +105,27 @@ class Running:
             self._worker.wake()
 
 
-def schedule_of(service: Service, wake: Callable[[], None] = lambda: None) -> Schedule:
+def night_of(service: Service) -> Night:
+    """Return the recommender's night of one installation."""
+    return Night(service.database, service.config.recommend, service.models, service.config.shop.zone)
+
+
+def schedule_of(service: Service, *, night: Night | None = None, wake: Callable[[], None] = lambda: None) -> Schedule:
     """Return the jobs of one installation; `wake` is called when one has put messages in the outbox."""
     config = service.config
     keep = config.privacy.keep_inbox.delta()
     jobs = build_jobs(
         service.database, service.vault, config.push_rules, say=service.copy.text, app=config.wechat.app_id,
-        keep_inbox=keep, wake=wake,
+        keep_inbox=keep, night=night, wake=wake,
     )  # fmt: skip
     return Schedule(service.database, jobs)
 
 
-def worker_of(service: Service) -> Worker:
+def worker_of(service: Service, night: Night | None = None) -> Worker:
     """Return scheduler and delivery for a process of their own."""
     deliverer = Deliverer(service.database, service.vault, service.wire, service.config.push_rules)
-    return Worker(service.database, schedule_of(service), deliverer, service.clock, service.config.schedule)
+    schedule = schedule_of(service, night=night)
+    return Worker(service.database, schedule, deliverer, service.clock, service.config.schedule)
 
 
 def _sandbox(service: Service, running: Running, address: str) -> Sandbox:

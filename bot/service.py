@@ -67,6 +67,11 @@ class Service:
         with self.database.transaction() as connection:
             settings.put(connection, CLOCK, {"offset_seconds": self.clock.offset.total_seconds()})
 
+    @property
+    def models(self) -> Path:
+        """Return the folder of the recommender's model files."""
+        return self.folder / "models"
+
     def close(self) -> None:
         """Give back connections."""
         self.wechat.close()

@@ -17,7 +17,7 @@ from bot import config as configuration
 from bot import logs
 from bot.app import Front, build_app
 from bot.opening import CONFIG_ENV, RUNNING_FILE, refuse
-from bot.running import worker_of
+from bot.running import night_of, worker_of
 from bot.service import Service, build
 
 log = structlog.get_logger("memberbot")
@@ -86,11 +86,13 @@ def work(service: Service) -> None:
     stop = threading.Event()
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, lambda *_: stop.set())
-    worker = worker_of(service)
+    night = night_of(service)
+    worker = worker_of(service, night)
     worker.start()
     log.info("working", books=service.database.url.get_backend_name())
     stop.wait()
     worker.stop()
+    night.stop()
     service.close()
     log.info("stopped")
 

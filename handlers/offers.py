@@ -96,7 +96,7 @@ def _data(ctx: Context, one: Stored) -> str:
     if by == "everybody":
         return ctx.copy.text("why_no_data")
     category = trace.get("category_name") or trace.get("category")
-    if by in ("frequency", "repurchase") and category:
+    if by in ("frequency", "repurchase", "timing") and category:
         return ctx.copy.text("why_data", category=category, days=ctx.recommend.look_back_days)
     return ctx.copy.text("why_data_all", days=ctx.recommend.look_back_days)
 

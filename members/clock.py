@@ -1,5 +1,6 @@
 """Where time comes from: one clock at the edge, `now` as an argument everywhere below it."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,11 @@ class Clock:
         if ahead < timedelta(0):
             raise ValueError("the clock only moves forward")
         self.offset += ahead
+
+    def reach(self, instant: datetime) -> None:
+        """Move forward to `instant` unless it has passed already."""
+        with suppress(ValueError):
+            self.move_to(instant)
 
 
 def business_date(instant: datetime, zone: ZoneInfo, day_start: time = time()) -> date:

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from members import inferring, scores
 from members.tables import Consent, ConsentEvent, Member, table
 
 consents, events, members = table(Consent), table(ConsentEvent), table(Member)
@@ -114,6 +115,9 @@ def refused_topics(connection: Connection, member: int) -> set[str]:
 
 
 def personalise(connection: Connection, member: int, wanted: bool, *, source: str, now: datetime) -> None:
-    """Switch personalised offers on or off (PIPL art. 24)."""
+    """Switch personalised offers on or off (PIPL art. 24); off, what was worked out and inferred is forgotten."""
     connection.execute(update(members).where(members.c.id == member).values(personalised=wanted))
     answer(connection, of_member(member), "personalised", wanted, source=source, now=now)
+    if not wanted:
+        scores.drop(connection, [member])
+        inferring.end(connection, [member], now=now)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select
 
-from members import children, consent, ledger, merging_history, tails
+from members import children, consent, ledger, merging_history, scores, tails
 from members.ledger import accounts, entries, lots, movements
 from members.tables import (
     Arrival,
@@ -64,6 +64,7 @@ def gather(connection: Connection, vault: Vault, member: int, now: datetime) -> 
         for child in children.of_member(connection, vault, member)
     ]
     found["tags"] = _of(connection, table(MemberTag), family, "tag", "source", "confidence", "at", "ended_at")
+    found["scores"] = list(scores.exported(connection, family))
     found["consents"] = _where(connection, table(Consent), "subject", subjects, "topic", "granted", "remaining", "at")
     events = ("topic", "granted", "at", "source")
     found["consent_history"] = _where(connection, table(ConsentEvent), "subject", subjects, *events)

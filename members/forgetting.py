@@ -31,6 +31,7 @@ from members.tables import (
     Invitation,
     Member,
     MemberKey,
+    MemberScore,
     MemberTag,
     Merge,
     Order,
@@ -44,7 +45,9 @@ from members.tables import (
 REASON = "会员注销"
 members, identities, copies = table(Member), table(Identity), table(Coupon)
 outbox, followers, merges = table(Outbox), table(Follower), table(Merge)
-GONE: tuple[Table, ...] = tuple(table(kind) for kind in (Child, MemberTag, MemberKey, ExportLink, Invitation))
+GONE: tuple[Table, ...] = tuple(
+    table(kind) for kind in (Child, MemberTag, MemberKey, MemberScore, ExportLink, Invitation)
+)
 BLANKED: tuple[tuple[Table, Mapping[str, Any]], ...] = (
     (table(Decision), {"reason": "", "trace": {}}),
     (table(Audience), {"text": "", "reason": "", "trace": {}}),

@@ -17,11 +17,13 @@ from members import (
     children,
     erasing,
     identity,
+    inferring,
     ledger,
     merging_history,
     merging_profile,
     merging_rows,
     merging_value,
+    scores,
     tails,
     tiers,
 )
@@ -127,6 +129,8 @@ def merge(
     profile = merging_profile.carry_profile(connection, rules, pair)
     if connection.execute(_JOIN, {"member": source, "into": target}).rowcount != 1:
         raise MemberError("busy")
+    scores.drop(connection, [source, target])  # made anew tonight, from what is one person's now
+    inferring.end(connection, [source], now=now)
     done = Merge(pair.id, source, target, value.moved, rows["coupon"], rows["order"], many)
     facts = {"moved": dict(value.moved), "rows": rows, "identities": many, "tags": tags, "profile": profile}
     connection.execute(_SET_DETAIL, {"which": pair.id, "facts": facts})
@@ -156,6 +160,7 @@ def unmerge(
     before = {"source": _owned(connection, pair.source), "target": _owned(connection, pair.target)}
     value = merging_value.bring_back(connection, pair)
     done = _bring_back(connection, vault, pair, row, value)
+    scores.drop(connection, [pair.source, pair.target])
     for member in sorted((pair.source, pair.target)):
         tiers.review(connection, rules, member, by=by, now=now)
     detail = {"merge": merge_id, "source": pair.source, "target": pair.target, "missing": dict(done.missing)}

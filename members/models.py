@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from members.errors import MemberError
 from members.tables import ModelVersion, table
 
 KINDS = ("next_basket", "timing")
@@ -66,13 +65,13 @@ def add(
 
 
 def roll_back(connection: Connection, kind: str) -> Version:
-    """Take back the current model and use the one before it; MemberError model_none when there is none before it."""
+    """Take back the current model and use the one before it; LookupError when there is none before it."""
     former = connection.execute(_FORMER, {"which": kind}).one_or_none()
     if former is None:
-        raise MemberError("model_none")
+        raise LookupError("no model before the current one")
     connection.execute(_RETIRE, {"which": kind, "becomes": "rolled_back"})
     if connection.execute(_PROMOTE, {"one": former.id}).rowcount != 1:
-        raise MemberError("busy")
+        raise LookupError("somebody else was faster")
     found = current(connection, kind)
     assert found is not None
     return found

@@ -54,6 +54,7 @@ def _touch(window: str) -> Prepared:
 
 
 _TOUCH = {window: _touch(window) for window in ("message", "action")}
+_VIEW = select(members.c.id, members.c.tier, members.c.personalised).where(members.c.id == bindparam("which"))
 _FOLLOW = upsert(followers).on_conflict_do_nothing()
 _UNFOLLOW = delete(followers).where(followers.c.openid == bindparam("who"))
 _FORGET = update(followers).where(followers.c.openid == bindparam("who")).values(near_store=None, near_at=None)
@@ -107,6 +108,14 @@ def load(connection: Connection, openids: Sequence[str], app: str) -> dict[str, 
         stand = None if talk is None else Stand(talk, data or {}, sealed, expires_at)
         found[openid] = Person(openid, member, helper, stand, *more)
     return found
+
+
+def view(connection: Connection, member: int) -> MemberView:
+    """Return a member by id; LookupError when there is none."""
+    row = connection.execute(_VIEW, {"which": member}).one_or_none()
+    if row is None:
+        raise LookupError(member)
+    return MemberView(*row)
 
 
 def touch(connection: Connection, openids: Iterable[str], window: str, now: datetime) -> None:

@@ -14,10 +14,13 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.prepared import Prepared, among
-from members.tables import Member, MemberScore, Product, ProductScore, table
+from members.tables import Member, MemberScore, Order, Product, ProductScore, table
 
 CHUNK = 500
+LEAST_ORDERS = 200  # below that, simple counts say as much
 scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
+orders = table(Order)
+_ORDERS = select(orders.c.id).where(orders.c.member_id.is_not(None), orders.c.state != "refunded").limit(LEAST_ORDERS)
 _COLUMNS = (
     "member_id", "day", "suggestions", "cycles", "stage", "rhythm", "silence", "value_decile", "rfm", "rfm_version",
     "loyalty",
@@ -57,6 +60,11 @@ class Score:
     rfm: str = ""
     rfm_version: str = ""
     loyalty: str = ""
+
+
+def worth_scoring(connection: Connection) -> bool:
+    """Tell whether members have bought often enough for models to say more than counts."""
+    return len(connection.execute(_ORDERS).all()) == LEAST_ORDERS
 
 
 def put_many(connection: Connection, found: Sequence[Score], *, now: datetime) -> int:
@@ -123,4 +131,5 @@ def summary(connection: Connection) -> dict[str, Any]:
 def exported(connection: Connection, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Yield what is kept about these members, as they may take it along."""
     for score in of_members(connection, wanted).values():
-        yield asdict(score)
+        row = asdict(score)
+        yield {name: row[name] for name in row if name != "member"}

@@ -14,12 +14,14 @@ from members.life_stage import tags_named
 from members.products import KEPT
 from members.rules import Code, Section, Span, SpanText
 from members.rules.base import Listed
-from members.tables import Category, Member, MemberTag, Order, OrderLine, Product, table
+from members.tables import Category, Member, MemberScore, MemberTag, Order, OrderLine, Product, table
 from members.tags import LONGEST, clean
 
 EVERYBODY = "全部会员"
 members, orders, lines = table(Member), table(Order), table(OrderLine)
 products, categories, tags = table(Product), table(Category), table(MemberTag)
+scores = table(MemberScore)
+SCORED_DAYS = 6
 
 
 class Amount(Section):
@@ -93,6 +95,26 @@ def _tagged(value: Any) -> Any:
 TagText = Annotated[Tagged, BeforeValidator(_tagged, json_schema_input_type=str | list[str] | Tagged)]
 
 
+class Decile(Section):
+    """The member's value decile: 1 spends most, 10 least."""
+
+    at_most: int = Field(default=10, ge=1, le=10)
+    at_least: int = Field(default=1, ge=1, le=10)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Decile":
+        if self.at_least > self.at_most:
+            raise ValueError("at_least 比 at_most 大,没有会员会符合")
+        return self
+
+
+State = Literal["new", "active", "slowing", "dormant", "lost"]
+Group = Literal[
+    "重要价值客户", "重要发展客户", "重要保持客户", "重要挽留客户",
+    "一般价值客户", "一般发展客户", "一般保持客户", "一般挽留客户",
+]  # fmt: skip
+
+
 class SegmentRule(Section):
     """Members who meet every condition written here; `any` needs one of its list, `not` none of its list."""
 
@@ -107,6 +129,9 @@ class SegmentRule(Section):
     spend: Amount | None = Field(default=None, description="元")
     last_purchase: LastPurchase | None = None
     bought: Bought | None = None
+    state: Listed[State] | None = Field(default=None, description="按本人节奏:新、活跃、放缓、沉睡、流失(每晚算)")
+    value_decile: Decile | None = Field(default=None, description="消费十分位,1 是花得最多的一成(每晚算)")
+    rfm: Listed[Group] | None = Field(default=None, description="RFM 客户分类(每晚算)")
 
     @model_validator(mode="after")
     def _not_empty(self) -> "SegmentRule":
@@ -169,6 +194,19 @@ def _own(rule: SegmentRule, today: date, now: datetime) -> Iterable[ColumnElemen
             yield members.c.id.not_in(_buyers(rule.last_purchase.before, today, now))
     if rule.bought is not None:
         yield members.c.id.in_(_buyers_of(rule.bought, today, now))
+    if rule.state is not None:
+        yield members.c.id.in_(_scored(scores.c.stage.in_(rule.state), today))
+    if rule.value_decile is not None:
+        wanted = scores.c.value_decile.between(rule.value_decile.at_least, rule.value_decile.at_most)
+        yield members.c.id.in_(_scored(wanted, today))
+    if rule.rfm is not None:
+        yield members.c.id.in_(_scored(scores.c.rfm.in_(rule.rfm), today))
+
+
+def _scored(wanted: ColumnElement[bool], today: date) -> Select[Any]:
+    """Return the members whose row of the night is wanted; a row older than a week says nothing any more."""
+    fresh = scores.c.day.between(today - timedelta(days=SCORED_DAYS), today)
+    return select(scores.c.member_id).where(wanted, fresh)
 
 
 def _tagged_members(rule: Tagged) -> Select[Any]:

@@ -17,10 +17,11 @@ from recommend import nextbasket, standing
 from recommend.books import Shelf, day_of
 from recommend.matrix import PurchaseLog
 from recommend.nextbasket import Learnt, NextBasket
+from recommend.ranked import POPULAR, Ranked
 from recommend.standing import Standing
 from recommend.timing import BLOCK, Forecast, TimingModel
 
-SUGGESTED, CYCLES, LEAST_CHANCE = 24, 20, 0.03
+SUGGESTED, NEW, CYCLES, LEAST_CHANCE = 24, 5, 20, 0.03
 SOON_DAYS, SOON_CHANCE, LONG_AGO = 7, 0.3, 365
 Rows = NDArray[Any]
 Suggested = list[list[Any]]
@@ -53,7 +54,7 @@ class Scorer:
                 mine, ahead = ahead, next(forecasts, None)
             elif ahead is not None and not len(ahead):
                 ahead = next(forecasts, None)
-            wanted = [[] for _ in members] if placed is None else self._suggestions(placed, members, first)
+            wanted = [[] for _ in members] if placed is None else self._suggestions(placed, members)
             cycles = {} if mine is None else _cycles(mine, grouped.items)
             yield list(self._rows(first, members, wanted, cycles, where))
 
@@ -65,47 +66,33 @@ class Scorer:
             due = cycles.get(first + place, [])
             yield where.score(first + place, member, day, _told_due(wanted[place], due, category), due)
 
-    def _suggestions(self, placed: NextBasket, members: Rows, first: int) -> list[Suggested]:
-        """Return per member the suggestions with reasons: how often and when last on the member's own receipts."""
-        ranked = placed.score(members, SUGGESTED)
-        count, last = _own(placed.log, ranked.codes, first)
-        found: list[Suggested] = []
-        for row, codes in enumerate(ranked.codes.tolist()):
-            mine = []
-            for place, code in enumerate(codes):
-                if code < 0:
-                    continue
-                chance = round(float(ranked.probability[row, place]), 4)
-                likes = round(float(ranked.long_term[row, place]), 4), round(float(ranked.short_term[row, place]), 4)
-                kind, words = self._why(int(count[row, place]), int(last[row, place]))
-                mine.append([self.shelf.sku[code], chance, *likes, kind, words])
-            found.append(mine)
+    def _suggestions(self, placed: NextBasket, members: Rows) -> list[Suggested]:
+        """Return per member the suggestions with their reasons, then a few articles that are new to them."""
+        ranked = placed.score(members, SUGGESTED, fresh=NEW)
+        found: list[Suggested] = [[] for _ in range(len(members))]
+        for lists in (ranked, ranked.fresh):
+            if lists is not None:
+                self._told(lists, found)
         return found
 
-    def _why(self, count: int, last: int) -> tuple[str, str]:
+    def _told(self, lists: Ranked, found: list[Suggested]) -> None:
+        sku, names = self.shelf.sku, ("codes", "probability", "long_term", "short_term", "source", "count", "last")
+        for row, figures in enumerate(zip(*(getattr(lists, name).tolist() for name in names), strict=True)):
+            told = {one[0] for one in found[row]}
+            for code, chance, long, short, source, count, last in zip(*figures, strict=True):
+                if code >= 0 and sku[code] not in told:
+                    kind, words = self._why(source, count, last)
+                    found[row].append([sku[code], round(chance, 4), round(long, 4), round(short, 4), kind, words])
+
+    def _why(self, source: int, count: int, last: int) -> tuple[str, str]:
+        if source == POPULAR:
+            return "popular", "大家常买"
         if not count:
             return "alike", "和您买得相近的顾客常买"
         day = day_of(last)
         year = f"{day.year} 年 " if self.today - last > LONG_AGO else ""
         when = f"{year}{day.month} 月 {day.day} 日"
         return "habit", f"买过 {count} 次,上次 {when}" if count > 1 else f"{when}买过"
-
-
-def _own(past: PurchaseLog, codes: NDArray[np.int32], first: int) -> tuple[Rows, Rows]:
-    """Return on how many days each member bought each item, and the last day; members are those from `first` on."""
-    begin, end = np.searchsorted(past.member, (first, first + len(codes)))
-    rows = slice(int(begin), int(end))
-    if begin == end:
-        return np.zeros(codes.shape, np.int64), np.zeros(codes.shape, np.int64)
-    wide = len(past.items) + 1
-    pair = (past.member[rows].astype(np.int64) - first) * wide + past.item[rows]
-    order = np.argsort(pair, kind="stable")
-    pairs, at, many = np.unique(pair[order], return_index=True, return_counts=True)
-    lasts = past.day[rows][order][at + many - 1]
-    asked = np.arange(len(codes))[:, None] * wide + np.where(codes < 0, wide - 1, codes)
-    place = np.minimum(np.searchsorted(pairs, asked), len(pairs) - 1)
-    known = pairs[place] == asked
-    return np.where(known, many[place], 0), np.where(known, lasts[place], 0)
 
 
 def _cycles(found: Forecast, names: Rows) -> dict[int, Suggested]:

@@ -1,29 +1,33 @@
 """What a member may need next, served on asking: the one door behind which the ways of recommending change.
 
-Today by simple counts: what is due again, what is bought often, what goes with it, what everybody buys. To who wants
-nothing personal, and to strangers, only the last. Long-term liking and short-term intent are two scores: the same
-decayed frequency (recommend/frequency.py) with the half-life of the rules, and with one of two weeks.
+From the score the night left (recommend/scored.py), without what was bought since and with what goes with that. Where
+there is none, by simple counts: what is due again, what is bought often, what goes with it, what everybody buys. To who
+wants nothing personal, and to strangers, only the last. Long-term liking and short-term intent are two scores: by
+counts, the decayed frequency (recommend/frequency.py) with the half-life of the rules, and with one of two weeks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from members import scores
 from members.clock import business_date
 from members.people import MemberView
-from recommend import baskets, features, frequency, repurchase
+from recommend import baskets, features, frequency, repurchase, scored
 from recommend.baskets import Goods
 from recommend.features import Bought, Purchase
 from recommend.rules import RecommendRules
+from recommend.scored import Scored
 
-Kind = Literal["repurchase", "habit", "companion", "popular"]
+Kind = Literal["repurchase", "habit", "alike", "companion", "popular"]
 DAYS_AHEAD, CONFIDENCE = 3, 0.4
 SHORT_HALF_LIFE = 14
 FEW, FAVOURITES, COMPANIONS = 3, 10, 40
+BEFORE_COMPANION, BEFORE_NEW, JUST_BOUGHT = 1, 3, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,12 @@ class _Reading:
     def suggestions(self, member: MemberView | None) -> Iterator[Suggestion]:
         """Yield suggestions, the best first; what costs a look at everybody's receipts only when it is needed."""
         if member is not None and member.personalised:
+            today = business_date(self.now, self.zone)
+            row = scored.read(self.connection, [member.id], today, self.now).get(member.id)
+            if row is not None and row.score.suggestions:
+                yield from self._scored(row)
+                yield from (one for one in self._popular() if one.category not in row.categories)
+                return
             by_category, by_product = self._bought(member.id, "category"), self._bought(member.id, "product")
             shelf = baskets.goods(self.connection, list(by_product))
             own = list(self._own(by_category, by_product, shelf))
@@ -87,6 +97,37 @@ class _Reading:
             self.connection, [member], now=self.now, zone=self.zone, rules=self.rules, without=self.without, by=by
         )
         return next((bought for _, bought in found), {})
+
+    def _scored(self, row: Scored) -> Iterator[Suggestion]:
+        """Yield the night's suggestions but for what was bought since; what goes with that comes second.
+
+        One place among the first is for something the member has never bought.
+        """
+        beside = scores.companions(self.connection, row.skus[:JUST_BOUGHT])
+        told = {sku for one in row.score.suggestions for sku in one[:1]} | {
+            one[0] for some in beside.values() for one in some
+        }
+        shelf = baskets.goods(self.connection, [*told, *beside])
+        without = {*self.without, *row.categories}
+        own = [one for one in row.score.suggestions if _sold(shelf, one[0], without)]
+        known = [self._as_told(shelf[one[0]], one) for one in own if one[4] in ("habit", "repurchase")]
+        fresh = [self._as_told(shelf[one[0]], one) for one in own if one[4] not in ("habit", "repurchase")]
+        near = [
+            _suggestion(shelf[one[0]], 0.0, 0.0, f"常和{shelf[sku].name}一起买", "companion")
+            for sku, some in beside.items()
+            for one in some
+            if _sold(shelf, one[0], without)
+        ]
+        yield from known[:BEFORE_COMPANION]
+        yield from near[:1]
+        yield from known[BEFORE_COMPANION:BEFORE_NEW]
+        yield from fresh[:1]
+        yield from known[BEFORE_NEW:]
+        yield from [*near[1:], *fresh[1:]]
+
+    def _as_told(self, goods: Goods, one: Sequence[Any]) -> Suggestion:
+        _, _, long, short, kind, reason = one
+        return _suggestion(goods, long, short, reason, kind)
 
     def _own(self, by_category: Bought, by_product: Bought, shelf: Mapping[str, Goods]) -> Iterator[Suggestion]:
         """Yield what the member is about to need, then what they buy again and again, as their favourite article."""
@@ -116,6 +157,10 @@ class _Reading:
         known = baskets.goods(self.connection, [sku for sku, _ in found])
         for sku, _ in found:
             yield _suggestion(known[sku], 0.0, 0.0, "大家常买", "popular")
+
+
+def _sold(shelf: Mapping[str, Goods], sku: str, without: Iterable[str]) -> bool:
+    return sku in shelf and shelf[sku].active and shelf[sku].category not in without
 
 
 def _suggestion(one: Goods, score_long: float, score_short: float, reason: str, kind: Kind) -> Suggestion:

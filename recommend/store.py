@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from members import models, scores, settings
+from members import inferring, models, scores, settings
 from members.clock import business_date
 from members.db import Database
 from members.scores import Score
-from recommend import association, books, features, registry, rfm
+from recommend import association, books, features, registry, rfm, tagging, taxonomy
 from recommend.books import Shelf, day_number, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.registry import NEXT_BASKET, TIMING, Outcome, Workshop
@@ -27,7 +27,7 @@ from recommend.standing import WINDOW
 AT_ONCE = 500
 KEPT_DAYS = 7
 COMPANIONS, COMPANION_DAYS, COMPANION_MEMBERS = 5, 180, 40_000
-SCHEME = "recommend:rfm"
+SCHEME, LAST = "recommend:rfm", "recommend:night"
 Told = Callable[[str, int, int | None], None]
 
 
@@ -46,6 +46,8 @@ class Night:
 
     def line(self) -> str:
         """Return the run in words."""
+        if not self.lines:
+            return "购买记录还太少,先按次数推荐"
         fitted = "".join(f";{outcome.line()}" for outcome in self.outcomes)
         return f"{self.lines} 行购买,{self.members} 位会员已打分{fitted}"
 
@@ -62,6 +64,9 @@ class Store:
     def run(self, now: datetime, *, fit: bool | None = None, told: Told = silent) -> Night:
         """Score everybody for the business day of `now`; fit first when `fit`, or when None and it is time to."""
         night, today = Night(), day_number(business_date(now, self.zone))
+        with self.database.reading() as connection:
+            if not scores.worth_scoring(connection):
+                return night
         try:
             log, shelf = self._read(now, told)
         except BadPurchases:
@@ -77,8 +82,11 @@ class Store:
             night.members += self._put(block, now)
             told("打分", min(night.members, total), total)
         self._companions(log, shelf, today)
+        if self.rules.infer_tags:
+            night.tags = self._tag(log, shelf, today, now, told)
         with self.database.transaction() as connection:
             scores.drop_before(connection, day_of(today) - timedelta(days=KEPT_DAYS))
+            settings.put(connection, LAST, {"at": now.isoformat(), "line": night.line()})
         return night
 
     def fit(self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told = silent) -> list[Outcome]:
@@ -137,6 +145,16 @@ class Store:
             return rfm.quantile_scheme(log, today, window=WINDOW)
         edges = {name: tuple(stored[name]) for name in ("recency", "frequency", "monetary")}
         return RfmScheme(**edges, window=stored["window"])
+
+    def _tag(self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told) -> int:
+        changed = done = 0
+        private = tagging.of_children(taxonomy.load())
+        for some in tagging.wanted(log, today, shelf, AT_ONCE):
+            with self.database.transaction() as connection:
+                changed += inferring.refresh(connection, some, of_children=private, now=now)
+            done += len(some)
+            told("推断标签", done, len(log.members))
+        return changed
 
     def _companions(self, log: PurchaseLog, shelf: Shelf, today: int) -> None:
         """Write what goes with each article beyond chance, learnt from the last half year of a sample of members."""

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, bindparam, select
 from members import decisions
 from members.clock import business_date
 from members.tables import Outbox, table
-from recommend import features, frequency, repurchase
+from recommend import features, frequency, repurchase, scored
+from recommend.scored import Scored
 from scheduler.rules import PersonalOffer, PushRules, Repurchase, SubscriptionRule
 
 FOOTER = "\n回复「为什么」看原因,回复「退订」不再收到"
@@ -79,6 +80,13 @@ def candidates(
     if isinstance(campaign, Repurchase):
         since = now - timedelta(days=rules.recommend.look_back_days)
         reminded = {tuple(row) for row in connection.execute(_REMINDED, {"which": name, "since": since})}
+        known = scored.read(connection, members, today, now)
+        for member, row in known.items():
+            found = _foreseen(member, row, campaign, rules, today, names, without, reminded)
+            if found is not None:
+                yield found
+        unknown = [member for member in members if member not in known]
+        bought = features.read(connection, unknown, now=now, zone=zone, rules=rules.recommend, without=without)
         for member, items in bought:
             found = _reminder(member, items, campaign, rules, today, names, reminded)
             if found is not None:
@@ -117,7 +125,7 @@ def _reminder(
     due = repurchase.due_cycles(
         items, today, rules.recommend, days_ahead=remind.days_ahead, confidence=remind.confidence
     )
-    best = next((one for one in due if (member, _topic(one)) not in reminded), None)
+    best = next((one for one in due if (member, _topic(one.item, one.last)) not in reminded), None)
     if best is None:
         return None
     name = names.get(best.item, best.item)
@@ -127,11 +135,38 @@ def _reminder(
         "floor": remind.confidence,
     }  # fmt: skip
     reason = f"您常买的{name}:{best.explain()}"
-    return Candidate(member, reason, best.item, name, best.last, best.gap, _topic(best), trace)
+    return Candidate(member, reason, best.item, name, best.last, best.gap, _topic(best.item, best.last), trace)
 
 
-def _topic(cycle: repurchase.Cycle) -> str:
-    return f"repurchase:{cycle.item}:{cycle.last.isoformat()}"
+def _foreseen(
+    member: int, row: Scored, campaign: Repurchase, rules: PushRules, today: date, names: dict[str, str],
+    without: Sequence[str], reminded: set[Any],
+) -> Candidate | None:  # fmt: skip
+    """Return the reminder that is likeliest to hit, by the forecast of the night; none below the floor."""
+    remind, gap = campaign.remind, rules.recommend.min_gap_days
+    due = (
+        one
+        for one in row.cycles()
+        if one.chance >= remind.confidence
+        and one.category not in without
+        and one.is_due(today, remind.days_ahead, gap)
+        and (member, _topic(one.category, one.last)) not in reminded
+    )
+    best = next(due, None)
+    if best is None:
+        return None
+    name = names.get(best.category, best.category)
+    trace = {
+        "by": "timing", "category": best.category, "category_name": name, "gap": best.gap, "days": best.days,
+        "last": best.last.isoformat(), "due": best.due.isoformat(), "confidence": round(best.chance, 4),
+        "floor": remind.confidence, "scored": row.score.day.isoformat(),
+    }  # fmt: skip
+    reason = f"您常买的{name}:{best.explain()}"
+    return Candidate(member, reason, best.category, name, best.last, best.gap, _topic(best.category, best.last), trace)
+
+
+def _topic(category: str, last: date) -> str:
+    return f"repurchase:{category}:{last.isoformat()}"
 
 
 def plain(member: int, name: str) -> Candidate:

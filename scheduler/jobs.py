@@ -15,6 +15,7 @@ from scheduler.applying import apply_plan
 from scheduler.counter import CounterJobs
 from scheduler.coupons import CouponJobs
 from scheduler.loyalty import Nightly
+from scheduler.models import Night
 from scheduler.plan import PlanError, make_plan
 from scheduler.privacy import PrivacyJobs
 from scheduler.rules import PushRules, When
@@ -28,11 +29,11 @@ MEMBERS_AT_ONCE = 200
 
 def build_jobs(
     database: Database, vault: Vault, rules: PushRules, *, say: Say, app: str,
-    keep_inbox: timedelta = timedelta(days=7), wake: Callable[[], None] = lambda: None,
+    keep_inbox: timedelta = timedelta(days=7), night: Night | None = None, wake: Callable[[], None] = lambda: None,
 ) -> list[Job]:  # fmt: skip
     """Return every job; `say` puts into words what members of the official account `app` are told.
 
-    `wake` is called after a job has put messages in the outbox.
+    `night` is the recommender's run. `wake` is called after a job has put messages in the outbox.
     """
     zone = rules.base.shop.zone
     found = [
@@ -45,7 +46,9 @@ def build_jobs(
     of_counter = CounterJobs(database, vault, rules.base, say, wake)
     of_privacy = PrivacyJobs(database, vault, rules.base, say, app, wake)
     daily, early = _daily(rules.schedule.expire_at, zone), _daily(rules.schedule.prune_at, zone)
+    scoring = [] if night is None else [Job("scores", _daily(rules.schedule.score_at, zone), night.run)]
     return [
+        *scoring,
         Job("mature_points", daily, of_points.mature),
         Job("expire_points", daily, partial(expire_points, database)),
         Job("vouchers", daily, of_points.vouchers),

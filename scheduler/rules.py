@@ -62,7 +62,10 @@ class Offer(Section):
 
 
 class Remind(Section):
-    """How early a repurchase is reminded of, and how sure the cycle must be (see recommend.repurchase)."""
+    """How early a repurchase is reminded of at the latest, and how likely it must be within the week after.
+
+    Where the night left no forecast, `confidence` is how regular the cycle must be (see recommend.repurchase).
+    """
 
     days_ahead: int = Field(default=2, ge=0, le=30)
     confidence: Share = 0.4
@@ -149,6 +152,7 @@ class ScheduleRules(Section):
     delivery_seconds: float = Field(default=1, gt=0, le=300)
     batch: int = Field(default=50, ge=1, le=1000)
     expire_at: ClockTime = time(0, 10)
+    score_at: ClockTime = time(3)
     prune_at: ClockTime = time(4)
 
 

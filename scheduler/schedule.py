@@ -93,14 +93,14 @@ class Schedule:
     def advance(self, to: datetime, clock: Clock, each: Callable[[datetime], object] = lambda now: None) -> list[Ran]:
         """Move the clock forward from due time to due time, running what is due there and `each` after it, up to `to`.
 
-        What the clock has passed already (ValueError of Clock.move_to) cannot be asked for.
+        What the clock has passed already cannot be asked for.
         """
         done = self.run_due(clock.now())
         while (due := self.next_due(clock.now())) is not None and due <= to:
-            clock.move_to(max(due, clock.now()))
+            clock.reach(due)
             done += self.run_due(due)
             each(clock.now())
-        clock.move_to(max(to, clock.now()))
+        clock.reach(to)
         each(clock.now())
         return done
 

@@ -1,0 +1,142 @@
+"""The command line's models: fitted, judged, shown, and taken back."""
+
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from bot.console import out, show
+from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.service import Service
+from members import models, scores, settings
+from members.models import Version
+
+model = typer.Typer(help="推荐与补货的模型", no_args_is_help=True)
+WORDS = {"next_basket": "下一单", "timing": "补货时间"}
+STATES = {"current": "在用", "former": "用过", "refused": "没有启用", "rolled_back": "已退回"}
+STAGES = {
+    "new": "新会员", "active": "活跃", "slowing": "放缓", "dormant": "沉睡", "lost": "流失", "": "看不出",
+}  # fmt: skip
+
+
+class Steps:
+    """A line a step on standard error, with a bar where the end is known."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )  # fmt: skip
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Steps":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def told(self, what: str, done: int, total: int | None) -> None:
+        """Say how far a step is."""
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total)
+        self._bar.update(self._tasks[what], completed=done, total=total)
+
+
+@model.command()
+def fit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
+    """Fit the models anew, keep those that are not worse on the newest days, and score every member."""
+    _run(open_service(config), True, json)
+
+
+@model.command()
+def score(config: ConfigPath = DEFAULT, json: Json = False) -> None:
+    """Score every member with the models in use."""
+    _run(open_service(config), False, json)
+
+
+def _run(service: Service, fit: bool, json: bool) -> None:
+    from recommend.store import Store  # brings scikit-learn
+
+    store = Store(service.database, service.config.recommend, service.models, service.config.shop.zone)
+    with Steps() as steps:
+        night = store.run(service.clock.now(), fit=fit, told=steps.told)
+    outcomes = [
+        {"kind": one.kind, "version": one.version, "promoted": one.promoted, **one.measures} for one in night.outcomes
+    ]
+    found = {"lines": night.lines, "members": night.members, "models": outcomes}
+    show(found, json, lambda _: out(night.line().replace(";", "\n")))
+
+
+@model.command("show")
+def show_models(config: ConfigPath = DEFAULT, json: Json = False) -> None:
+    """Show the models there are, how each did on days it had not seen, and when members were scored last."""
+    service = open_service(config)
+    with service.database.reading() as connection:
+        versions = [one for kind in models.KINDS for one in models.history(connection, kind)]
+        scored, last = scores.summary(connection), settings.get(connection, "recommend:night")
+    rows = [_row(one) for one in versions]
+    found: dict[str, Any] = {"models": rows, "scores": scored, "last": last}
+    show(found, json, lambda _: out("\n".join(_lines(versions, scored, last))))
+
+
+def _row(one: Version) -> dict[str, Any]:
+    names = ("id", "kind", "state", "fitted_at", "cut", "file", "checksum", "measures")
+    return {name: getattr(one, name) for name in names}
+
+
+def _lines(versions: list[Version], scored: dict[str, Any], last: dict[str, Any] | None) -> list[str]:
+    lines = [
+        f"{one.id}\t{WORDS[one.kind]}\t{STATES[one.state]}\t学到 {one.cut}\t{_measured(one)}\t{one.checksum[:12]}"
+        for one in versions
+    ] or ["还没有模型,先按次数推荐;运行 memberbot model fit"]
+    if scored["members"]:
+        stages = "、".join(f"{STAGES.get(stage, stage)} {many}" for stage, many in sorted(scored["stages"].items()))
+        lines.append(f"打分\t{scored['members']} 位会员,截至 {scored['newest']} 早上:{stages}")
+    return lines + ([f"上次\t{last['line']}"] if last else [])
+
+
+def _measured(one: Version) -> str:
+    words = {"recall": "召回", "ndcg": "NDCG", "hits": "提醒命中", "brier": "Brier"}
+    own, other = one.measures.get("candidate") or {}, one.measures.get("current") or {}
+    told = [
+        f"{word} {own[name]}" + (f"(当时在用的 {other[name]})" if name in other else "")
+        for name, word in words.items()
+        if name in own
+    ]
+    return " ".join(told) or "没有可比的日子"
+
+
+@model.command()
+def rollback(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="next_basket(下一单)或 timing(补货时间)")],
+    config: ConfigPath = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Use the model before the current one, and score every member with it."""
+    kind = {word: name for name, word in WORDS.items()}.get(kind, kind)
+    if kind not in models.KINDS:
+        refuse(f"没有叫「{kind}」的模型。可以写:{'、'.join(models.KINDS)}")
+    service = open_service(config)
+    from recommend import registry
+
+    with service.database.reading() as connection:
+        former = next((one for one in models.history(connection, kind) if one.state == "former"), None)
+    if former is None:
+        refuse(f"「{WORDS[kind]}」没有更早的模型可以退回")
+    try:
+        registry.load(service.models, former)
+    except (ValueError, OSError) as error:
+        refuse(f"更早的模型文件 {former.file} 读不出来({type(error).__name__}),没有退回")
+    try:
+        with service.database.transaction() as connection:
+            found = models.roll_back(connection, kind)
+    except LookupError:
+        refuse(f"「{WORDS[kind]}」刚被别人改过,请再试一次")
+    if not json:
+        out(f"{WORDS[kind]}:改用 {found.id} 号模型(学到 {found.cut})")
+    _run(service, False, json)

@@ -1,0 +1,115 @@
+"""What the night worked out for a member, as it stands now: what was bought since is taken into account.
+
+A row speaks for the day it was made for and the six after it; older than that it is as if there were none.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from members import scores
+from members.products import KEPT
+from members.scores import Score
+from members.tables import Order, OrderLine, Product, table
+
+FRESH_DAYS = 7
+orders, lines, products = table(Order), table(OrderLine), table(Product)
+_SINCE = (
+    select(orders.c.member_id, products.c.sku, products.c.category)
+    .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
+    .where(
+        orders.c.member_id.in_(bindparam("of", expanding=True)), orders.c.day >= bindparam("day"),
+        orders.c.at <= bindparam("moment"), orders.c.state != "refunded", KEPT,
+    )
+    .order_by(orders.c.at.desc(), orders.c.id.desc(), lines.c.line_no)
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One member's row, and what they bought since its morning: skus, the newest first, and categories."""
+
+    score: Score
+    age: int
+    skus: Sequence[str] = ()
+    categories: frozenset[str] = field(default_factory=frozenset)
+
+    def cycles(self) -> "list[Cycle]":
+        """Return the cycles that no purchase has ended since, the surest reminder of today first."""
+        open_ones = [one for one in self.score.cycles if one[0] not in self.categories]
+        found = [Cycle.of(one, self.age) for one in open_ones]
+        return sorted(found, key=lambda one: (-one.chance, one.due, one.category))
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One category of one member: `chance` that a reminder today hits (a purchase in the 1 … 7 days after it).
+
+    `best`: whether no later day of the row's week is better. `gap` is the mean in days, `days` how many purchase days.
+    """
+
+    category: str
+    last: date
+    gap: int
+    due: date
+    returns: float
+    days: int
+    chance: float
+    best: bool
+
+    @classmethod
+    def of(cls, row: Sequence[Any], age: int) -> "Cycle":
+        """Return the cycle of a row so many days old."""
+        category, last, gap, due, returns, days, chances = row
+        ahead = chances[age:] or [0.0]
+        return cls(
+            category, date.fromisoformat(last), gap, date.fromisoformat(due), returns, days, ahead[0],
+            ahead[0] >= max(ahead),
+        )  # fmt: skip
+
+    def explain(self) -> str:
+        """Return the sentence a member reads."""
+        return f"上次 {self.last.month} 月 {self.last.day} 日,平均 {self.gap} 天一次"
+
+    def is_due(self, today: date, days_ahead: int, gap: int) -> bool:
+        """Whether today is the day to remind: the best of the days to come, or within `days_ahead` of the due day.
+
+        What is bought more often than every `gap` days needs no reminder.
+        """
+        return self.gap >= gap and (self.best or self.due - timedelta(days=days_ahead) <= today)
+
+
+def read(connection: Connection, members: Sequence[int], today: date, now: datetime) -> dict[int, Scored]:
+    """Return the fresh rows of these members, with what was bought since the rows were made."""
+    found = {
+        member: score
+        for member, score in scores.of_members(connection, members).items()
+        if 0 <= (today - score.day).days < FRESH_DAYS
+    }
+    if not found:
+        return {}
+    bought = _since(connection, found, now)
+    return {
+        member: Scored(
+            score, (today - score.day).days, [sku for sku, _ in bought[member]],
+            frozenset(category for _, category in bought[member] if category),
+        )
+        for member, score in found.items()
+    }  # fmt: skip
+
+
+def _since(connection: Connection, found: Mapping[int, Score], now: datetime) -> dict[int, list[tuple[str, str]]]:
+    bought: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    by_day: dict[date, list[int]] = defaultdict(list)
+    for member, score in found.items():
+        by_day[score.day].append(member)
+    for day, members in by_day.items():
+        for start in range(0, len(members), scores.CHUNK):
+            bound = {"of": members[start : start + scores.CHUNK], "day": day, "moment": now}
+            for member, sku, category in connection.execute(_SINCE, bound):
+                bought[member].append((sku, category))
+    return bought

@@ -1,0 +1,67 @@
+"""The recommender's night, in a process of its own so that the counter does not wait; one at a time."""
+
+import logging
+import multiprocessing
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from members import scores
+from members.db import Database
+from recommend.rules import RecommendRules
+
+NICE = 10
+log = logging.getLogger("memberbot.models")
+
+
+@dataclass(slots=True)
+class Night:
+    """Starts the night's run of an installation; what came of it stands in the books (`model show`)."""
+
+    database: Database
+    rules: RecommendRules
+    folder: Path
+    zone: ZoneInfo
+    _running: BaseProcess | None = field(default=None, init=False)
+
+    def run(self, now: datetime) -> str:
+        """Begin scoring everybody, and fitting when it is time to; returns at once."""
+        if self._running is not None and self._running.is_alive():
+            return "上一次还没有算完"
+        with self.database.reading() as connection:
+            if not scores.worth_scoring(connection):
+                return "购买记录还太少,先按次数推荐"
+        given = self.database.url.render_as_string(hide_password=False), self.rules, self.folder, str(self.zone), now
+        self._running = multiprocessing.get_context("spawn").Process(target=_night, args=given, daemon=True)
+        self._running.start()
+        return "已开始,在另一个进程里算"
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the run has ended."""
+        if self._running is not None:
+            self._running.join(seconds)
+
+    def stop(self) -> None:
+        """End a run under way: what it has written stands, the rest comes with the next one."""
+        if self._running is not None and self._running.is_alive():
+            self._running.terminate()
+            self._running.join(5)
+
+
+def _night(url: str, rules: RecommendRules, folder: Path, zone: str, now: datetime) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends us
+    with suppress(OSError):
+        os.nice(NICE)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from recommend.store import Store  # brings scikit-learn, which the parent does without
+
+    database = Database(url, synchronous="NORMAL", pool_size=1)
+    try:
+        Store(database, rules, folder, ZoneInfo(zone)).run(now)
+    finally:
+        database.dispose()

@@ -1,0 +1,57 @@
+"""The models from the command line: fitted, shown, used, taken back; on the small demo shop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.terminal import Folder
+
+MEMBER = "oDemoMember01"
+
+
+def kinds(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["kind"], one["state"]) for one in found["models"]]
+
+
+def test_before_the_first_night_counts_speak(shop: Folder) -> None:
+    assert shop.run("model", "show") == (0, "还没有模型,先按次数推荐;运行 memberbot model fit\n", "")
+    assert {row["by"] for row in shop.json("repurchase", MEMBER)} == {"counts"}
+    code, _, err = shop.run("model", "rollback", "timing")
+    assert (code, err) == (2, "「补货时间」没有更早的模型可以退回\n")
+    code, _, err = shop.run("model", "rollback", "timings")
+    assert (code, err) == (2, "没有叫「timings」的模型。可以写:next_basket、timing\n")
+
+
+@pytest.mark.slow
+def test_fit_show_use_and_take_back(shop: Folder) -> None:
+    code, out, err = shop.run("model", "fit")
+    assert code == 0 and "下一单:启用" in out and "补货时间:启用" in out and "打分" in err
+    found = shop.json("model", "show")
+    assert kinds(found) == [("next_basket", "current"), ("timing", "current")]
+    assert all((shop.path / "data" / "models" / one["file"]).exists() for one in found["models"])
+    assert found["scores"]["members"] > 0 and sum(found["scores"]["stages"].values()) == found["scores"]["members"]
+    rows = shop.json("repurchase", MEMBER)
+    assert rows and {row["by"] for row in rows} == {"timing"} and all(0 <= row["confidence"] <= 1 for row in rows)
+    assert [row["due"] for row in rows] == sorted(row["due"] for row in rows)
+    named = shop.json("recommend", MEMBER, "-k", "6")
+    assert len(named) == 6 == len({row["category"] for row in named})
+    assert named[0]["kind"] in ("repurchase", "habit") and named[0]["score_long"] > 0
+    assert shop.run("recommend", MEMBER, "-k", "6")[1].count("\n") == 6
+    assert shop.run("segment", "count", "全部会员")[1].strip().isdecimal()
+
+    again = shop.json("model", "fit")
+    assert all({"candidate", "current"} <= set(one) for one in again["models"])
+    assert all(one["promoted"] for one in again["models"]), "the same days make the same model"
+    code, out, _ = shop.run("model", "rollback", "补货时间")
+    assert code == 0 and "改用 2 号模型" in out
+    assert ("timing", "rolled_back") in kinds(shop.json("model", "show"))
+    shown = shop.run("model", "show")[1]
+    assert "已退回" in shown and "召回" in shown and "位会员,截至" in shown
+    for file in (shop.path / "data" / "models").glob("next_basket-*"):
+        file.write_bytes(b"not a model")
+    code, _, err = shop.run("model", "rollback", "next_basket")
+    assert code == 2 and "读不出来" in err
+    assert shop.json("model", "score")["members"] == found["scores"]["members"]
+    assert shop.run("audit")[0] == 0

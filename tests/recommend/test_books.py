@@ -1,0 +1,92 @@
+"""The purchase matrix out of the books, on twenty lines that can be read by eye."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from members.db import Database
+from members.tables import Member, Order, Product, Refund, table
+from recommend import books
+from recommend.matrix import BadPurchases, PurchaseLog
+from tests.recommend.night_shop import write
+from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop, push_rules
+
+TODAY = date(2026, 11, 16)
+
+
+@pytest.fixture
+def shop(database: Database) -> SmallShop:
+    """Milk, rice and fuel, and nobody yet."""
+    return SmallShop(database, push_rules())
+
+
+def read(shop: SmallShop, *, now=MONDAY, without=()) -> PurchaseLog:  # type: ignore[no-untyped-def]
+    with shop.database.reading() as connection:
+        return books.read(connection, now=now, zone=ZONE, without=without)
+
+
+def lines(log: PurchaseLog) -> list[tuple[int, int, int, int, int]]:
+    """(member id, days ago, product id, pieces, 分) of each row."""
+    today = books.day_number(TODAY)
+    columns = (log.members[log.member], today - log.day, log.items[log.item], log.quantity, log.amount)
+    return [tuple(int(one) for one in row) for row in zip(*columns, strict=True)]  # type: ignore[misc]
+
+
+def product(shop: SmallShop, code: str) -> int:
+    with shop.database.reading() as connection:
+        goods = table(Product)
+        return int(connection.execute(select(goods.c.id).where(goods.c.category == code)).scalar_one())
+
+
+def test_lines_of_one_day_are_one_row_and_the_excluded_are_left_out(shop: SmallShop) -> None:
+    anna, ben = shop.member(), shop.member()
+    milk, rice = product(shop, "milk"), product(shop, "rice")
+    shop.buys(anna, "milk", TODAY - timedelta(days=9), TODAY - timedelta(days=9), TODAY - timedelta(days=2), amount=300)
+    shop.buys(anna, "fuel", TODAY - timedelta(days=2))
+    shop.buys(ben, "rice", TODAY - timedelta(days=5), amount=4000)
+    found = read(shop, without=["fuel"])
+    assert lines(found) == [(anna, 9, milk, 2, 600), (anna, 2, milk, 1, 300), (ben, 5, rice, 1, 4000)]
+    assert len(read(shop)) == 4
+    with shop.database.reading() as connection:
+        shelf = books.shelf(connection, found.items)
+    assert (shelf.category.tolist(), shelf.category_name.tolist()) == (["milk", "rice"], ["鲜奶", "大米"])
+    assert shelf.picked(found.items == rice).sku.tolist() == ["rice-1"]
+
+
+def test_nothing_after_now_nothing_of_strangers_or_of_who_left(shop: SmallShop) -> None:
+    anna, gone = shop.member(), shop.member()
+    shop.buys(anna, "milk", TODAY - timedelta(days=3), TODAY + timedelta(days=1))
+    shop.buys(gone, "milk", TODAY - timedelta(days=3))
+    write(shop, [(None, TODAY - timedelta(days=1), [product(shop, "rice")])])  # type: ignore[list-item]
+    with shop.database.transaction() as connection:
+        connection.execute(update(table(Member)).where(table(Member).c.id == gone).values(state="erased"))
+    assert [row[:2] for row in lines(read(shop))] == [(anna, 3)]
+    assert [row[:2] for row in lines(read(shop, now=MONDAY + timedelta(days=2)))] == [(anna, 3), (anna, -1)]
+
+
+def test_a_return_is_known_from_its_day_on(shop: SmallShop) -> None:
+    anna, rice = shop.member(), product(shop, "rice")
+    [order] = write(shop, [(anna, TODAY - timedelta(days=9), [rice])])
+    back = MONDAY - timedelta(days=4)
+    with shop.database.transaction() as connection:
+        connection.execute(insert(table(Refund)), {
+            "order_id": order, "refund_no": "r1", "at": back, "amount": 1000, "cash_back": 1000,
+            "detail": {"lines": [[1, "rice-1", 1, 1000]]},
+        })  # fmt: skip
+        connection.execute(update(table(Order)).where(table(Order).c.id == order).values(refunded=1000))
+    log, today = read(shop), books.day_number(TODAY)
+    assert lines(log) == [(anna, 9, rice, 1, 1000), (anna, 4, rice, -1, -1000)]
+    assert len(log.before(today - 4)) == 1 and len(log.before(today)) == 0
+    assert len(read(shop, now=back - timedelta(hours=1))) == 1
+
+
+def test_empty_books_are_refused(shop: SmallShop, tmp_path: Path) -> None:
+    with pytest.raises(BadPurchases):
+        read(shop)
+    shop.member()
+    with pytest.raises(BadPurchases):
+        read(shop)

@@ -1,0 +1,278 @@
+"""The recommender's night on real books: everybody scored, models judged, kept and taken back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select, update
+
+from members import consent, models, scores
+from members.db import Database
+from members.people import MemberView
+from members.scores import Score
+from members.tables import Member, MemberTag, ModelVersion, Product, table
+from recommend import registry, scored, serving, timing
+from recommend.matrix import from_arrays
+from recommend.registry import NEXT_BASKET, TIMING, Model, Workshop
+from scheduler.models import Night
+from tests.recommend.night_shop import TODAY, NightShop, open_night_shop, rows
+from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop, push_rules
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> NightShop:
+    """The shop after a night with a fit, made once."""
+    folder = tmp_path_factory.mktemp("night")
+    shutil.copy(migrated_sqlite, folder / "night.db")
+    database = Database(f"sqlite:///{folder / 'night.db'}", synchronous="OFF")
+    shop = open_night_shop(SmallShop(database, push_rules()), folder / "models")
+    shop.store.run(MONDAY)
+    database.dispose()
+    return shop
+
+
+@pytest.fixture
+def night(filled: NightShop, tmp_path: Path) -> Iterator[NightShop]:
+    """A copy of that shop of the test's own."""
+    shutil.copytree(filled.store.folder, tmp_path / "models")
+    shutil.copy(str(filled.shop.database.url.database), tmp_path / "night.db")
+    database = Database(f"sqlite:///{tmp_path / 'night.db'}", synchronous="OFF")
+    shop = SmallShop.__new__(SmallShop)
+    vars(shop).update(vars(filled.shop) | {"database": database})
+    store = registry.replace(filled.store, database=database, folder=tmp_path / "models")
+    yield NightShop(shop, store, filled.members, filled.product)
+    database.dispose()
+
+
+def score_of(night: NightShop, member: int) -> Score:
+    """The member's row, which must be there."""
+    with night.shop.database.reading() as connection:
+        found = scores.of_member(connection, member)
+    assert found is not None
+    return found
+
+
+def suggested(night: NightShop, member: int, *, now=MONDAY, k: int = 5) -> list[serving.Suggestion]:  # type: ignore[no-untyped-def]
+    with night.shop.database.reading() as connection:
+        view = MemberView(member, "普卡", True)
+        return serving.suggest(connection, night.shop.rules.recommend, view, now=now, zone=ZONE, k=k)
+
+
+def test_a_night_fits_and_scores_everybody_on_both_engines(database: Database, tmp_path: Path) -> None:
+    night = open_night_shop(SmallShop(database, push_rules()), tmp_path / "models")
+    done = night.store.run(MONDAY)
+    assert done.members == len(night.members) and done.lines > 2000
+    assert [(one.kind, one.promoted) for one in done.outcomes] == [(NEXT_BASKET, True), (TIMING, True)]
+    with database.reading() as connection:
+        kept = {kind: models.current(connection, kind) for kind in models.KINDS}
+    for kind, version in kept.items():
+        assert version is not None and (night.store.folder / version.file).exists(), kind
+        assert version.cut == TODAY - timedelta(days=registry.SPLIT)
+    assert 0.5 < kept[NEXT_BASKET].measures["candidate"]["recall"] <= 1  # type: ignore[union-attr]
+    for place, member in enumerate(night.members[:6]):
+        row = score_of(night, member)
+        own = {f"{code}-{1 + place % 3}" for code in ("coffee", "grain")} | {f"bread-{1 + (place + 1) % 3}"}
+        assert own <= {one[0] for one in row.suggestions if one[4] != "alike"}
+        chances = [one[1] for one in row.suggestions if one[4] in ("habit", "repurchase")]
+        assert chances == sorted(chances, reverse=True) and len({one[0] for one in row.suggestions}) == len(
+            row.suggestions
+        )
+        cycles = {one[0]: one for one in row.cycles}
+        assert 9 <= cycles["coffee"][2] <= 11 and 19 <= cycles["grain"][2] <= 23
+        assert row.stage == "active" and row.value_decile in range(1, 11) and row.rfm and row.rfm_version
+    again = night.store.run(MONDAY)
+    assert again.outcomes == [] and again.members == len(night.members)
+
+
+def test_a_week_later_the_candidate_is_judged_beside_the_current_one(night: NightShop) -> None:
+    done = night.store.run(MONDAY + timedelta(days=7))
+    assert {one.kind for one in done.outcomes} == set(models.KINDS)
+    for one in done.outcomes:
+        assert set(one.measures) == {"candidate", "current"}
+        better = registry.worth(one.kind, one.measures["candidate"]) >= registry.worth(
+            one.kind, one.measures["current"]
+        )
+        assert one.promoted == better
+
+
+@dataclass(frozen=True, slots=True)
+class Careless(Workshop):
+    """A workshop whose timing model has learnt from purchases on shuffled days."""
+
+    def fitted(self, kind: str, cut: int) -> Model:
+        log = self.by_category()
+        days = np.random.default_rng(1).permutation(log.day)
+        shuffled = from_arrays(log.members[log.member], days, log.items[log.item])
+        return registry.replace(timing.fit(shuffled, cut), hazards=None)
+
+
+def test_a_worse_model_is_kept_but_not_used(night: NightShop) -> None:
+    shop = night.workshop()
+    with night.shop.database.reading() as connection:
+        before = models.current(connection, TIMING)
+    careless = Careless(shop.folder, shop.log, shop.shelf, shop.today)
+    done = registry.refit(night.shop.database, careless, TIMING, now=MONDAY)
+    assert not done.promoted and done.measures["candidate"]["hits"] < done.measures["current"]["hits"]
+    with night.shop.database.reading() as connection:
+        assert models.current(connection, TIMING) == before
+        assert [one.state for one in models.history(connection, TIMING)] == ["refused", "current"]
+
+
+def test_the_way_back_is_one_step_and_ends_at_the_first(night: NightShop) -> None:
+    shop, database = night.workshop(), night.shop.database
+    assert registry.refit(database, shop, TIMING, now=MONDAY + timedelta(hours=1)).promoted
+    with database.transaction() as connection:
+        newest, first = models.history(connection, TIMING)
+        assert models.roll_back(connection, TIMING).id == first.id
+        assert [one.state for one in models.history(connection, TIMING)] == ["rolled_back", "current"]
+        with pytest.raises(LookupError):
+            models.roll_back(connection, TIMING)
+        assert models.current(connection, TIMING).id == first.id != newest.id  # type: ignore[union-attr]
+
+
+def test_a_damaged_or_changed_file_is_never_loaded(night: NightShop) -> None:
+    with night.shop.database.reading() as connection:
+        version = models.current(connection, NEXT_BASKET)
+        assert version is not None
+        path = night.store.folder / version.file
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-9] + b"tampered!")
+        assert registry.current(connection, night.store.folder, NEXT_BASKET) is None
+        path.write_bytes(b"0" * 64 + whole[64:])
+        assert registry.current(connection, night.store.folder, NEXT_BASKET) is None
+        path.unlink()
+        assert registry.current(connection, night.store.folder, NEXT_BASKET) is None
+    done = night.store.run(MONDAY, fit=False)
+    assert done.members == len(night.members)
+    assert score_of(night, night.members[0]).suggestions == [] != score_of(night, night.members[0]).cycles
+    assert suggested(night, night.members[0])[0].kind in ("repurchase", "habit")
+    assert [one.promoted for one in night.store.run(MONDAY, fit=True).outcomes] == [True, True]
+
+
+def test_a_name_in_the_books_leads_nowhere_else(night: NightShop, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.npz").write_bytes(b"x")
+    versions = table(ModelVersion)
+    with night.shop.database.transaction() as connection:
+        connection.execute(update(versions).values(file="../elsewhere.npz"))
+        assert registry.current(connection, night.store.folder, TIMING) is None
+
+
+def test_what_was_bought_a_minute_ago_is_no_longer_suggested_and_brings_what_goes_with_it(night: NightShop) -> None:
+    member = night.members[0]
+    first = suggested(night, member)[0]
+    assert first.kind in ("repurchase", "habit") and first.score_long > 0 and first.item in night.product
+    night.buys(member, TODAY, first.item, hour=9)
+    after = suggested(night, member)
+    assert first.category not in [one.category for one in after]
+    with night.shop.database.reading() as connection:
+        beside = scores.companions(connection, [first.item]).get(first.item, [])
+    named = {one.item: one.reason for one in after if one.kind == "companion"}
+    assert not beside or any(one[0] in named for one in beside)
+    assert all(first.name in reason for reason in named.values())
+
+
+def test_bread_and_sweets_are_companions_beyond_chance(night: NightShop) -> None:
+    with night.shop.database.reading() as connection:
+        beside = scores.companions(connection, [f"sweets-{kind}" for kind in (1, 2, 3)])
+    assert beside and all(one[0].startswith("bread") and one[1] > 1 for some in beside.values() for one in some)
+    bought = next(iter(beside))
+    for member in night.members:
+        before = [one.category for one in suggested(night, member)]
+        night.buys(member, TODAY, bought, hour=9)
+        second = suggested(night, member)[1]
+        if before[0] != "bread":  # then it comes as their own habit anyway
+            assert (second.kind, second.category) == ("companion", "bread") and "糖果" in second.reason
+            return
+    raise AssertionError("everybody's first suggestion is bread")
+
+
+def test_an_old_row_counts_no_more(night: NightShop) -> None:
+    member = night.members[0]
+    with night.shop.database.reading() as connection:
+        for days, there in ((0, True), (6, True), (7, False), (-1, False)):
+            found = scored.read(connection, [member], TODAY + timedelta(days=days), MONDAY)
+            assert (member in found) == there, days
+    night.store.run(MONDAY + timedelta(days=30), fit=False)
+    assert score_of(night, member).day == TODAY + timedelta(days=30)
+
+
+def test_the_chance_is_that_of_the_day_and_a_purchase_ends_the_cycle(night: NightShop) -> None:
+    member = night.members[0]
+    row = score_of(night, member)
+    chances = {one[0]: one[6] for one in row.cycles}
+    for days in (0, 3):
+        today = TODAY + timedelta(days=days)
+        with night.shop.database.reading() as connection:
+            found = scored.read(connection, [member], today, MONDAY + timedelta(days=days))[member]
+        assert {one.category: one.chance for one in found.cycles()} == {k: v[days] for k, v in chances.items()}
+    night.buys(member, TODAY, "coffee-1", hour=9)
+    with night.shop.database.reading() as connection:
+        left = scored.read(connection, [member], TODAY, MONDAY)[member].cycles()
+    assert "coffee" in chances and "coffee" not in [one.category for one in left]
+
+
+def test_who_wants_nothing_personal_is_not_scored_and_what_was_known_goes(night: NightShop) -> None:
+    member, database = night.members[0], night.shop.database
+    with database.transaction() as connection:
+        consent.personalise(connection, member, False, source="test", now=MONDAY)
+        assert scores.of_member(connection, member) is None
+    night.store.run(MONDAY, fit=False)
+    with database.reading() as connection:
+        assert scores.of_member(connection, member) is None
+        tags = table(MemberTag)
+        open_tags = connection.scalars(select(tags.c.id).where(tags.c.member_id == member, tags.c.ended_at.is_(None)))
+        assert open_tags.all() == []
+        plain = serving.suggest(
+            connection, night.shop.rules.recommend, MemberView(member, "", False), now=MONDAY, zone=ZONE
+        )
+    assert {one.kind for one in plain} <= {"popular"}
+
+
+def test_members_who_left_have_no_row_and_nothing_that_is_not_sold_is_suggested(night: NightShop) -> None:
+    gone, here = night.members[:2]
+    with night.shop.database.transaction() as connection:
+        connection.execute(update(table(Member)).where(table(Member).c.id == gone).values(state="merged"))
+        goods = table(Product)
+        connection.execute(update(goods).where(goods.c.category == "coffee").values(active=False))
+    night.store.run(MONDAY, fit=False)
+    assert "coffee" not in [one.category for one in suggested(night, here, k=10)]
+    with night.shop.database.reading() as connection:
+        rest = {row.member_id for row in rows(connection, scores.scores) if row.day == TODAY}
+    assert here in rest
+
+
+def test_a_shop_with_few_receipts_is_left_to_counts(database: Database, tmp_path: Path) -> None:
+    shop = SmallShop(database, push_rules())
+    member = shop.member()
+    shop.buys(member, "milk", *[TODAY - timedelta(days=7 * week) for week in range(1, 9)])
+    done = registry_run(shop, tmp_path)
+    assert (done.members, done.line()) == (0, "购买记录还太少,先按次数推荐")
+    assert Night(database, shop.rules.recommend, tmp_path, ZONE).run(MONDAY) == "购买记录还太少,先按次数推荐"
+    with database.reading() as connection:
+        assert rows(connection, scores.scores) == []
+
+
+def registry_run(shop: SmallShop, folder: Path):  # type: ignore[no-untyped-def]
+    from recommend.store import Store
+
+    return Store(shop.database, shop.rules.recommend, folder, ZONE).run(MONDAY)
+
+
+def test_the_night_runs_in_a_process_of_its_own(night: NightShop) -> None:
+    member = night.members[0]
+    with night.shop.database.transaction() as connection:
+        scores.drop(connection, night.members)
+    run = Night(night.shop.database, night.shop.rules.recommend, night.store.folder, ZONE)
+    assert run.run(MONDAY) == "已开始,在另一个进程里算"
+    assert run.run(MONDAY) == "上一次还没有算完"
+    run.wait(120)
+    assert score_of(night, member).day == date(2026, 11, 16)
+    assert run.run(MONDAY) == "已开始,在另一个进程里算"
+    run.stop()
+    run.stop()
