@@ -3,8 +3,7 @@
 Sources: TIFU-KNN, Hu et al., SIGIR 2020; UP-CF@r, Faggioli et al., UMAP 2020; ALS and BM25 from the package implicit.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -12,51 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommend.matrix import PurchaseLog
-
-Dense = NDArray[np.float32]
-Scorer = Callable[[NDArray[Any]], Dense]
-CHUNK = 256
-
-
-@dataclass(frozen=True)
-class Baskets:
-    """A history with each row's basket counted from the member's newest (0) and how many baskets the member has."""
-
-    log: PurchaseLog
-    now: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.log.members), len(self.log.items)
-
-    def age_in_baskets(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return (baskets from the newest per row, baskets per member)."""
-        log = self.log
-        first = np.ones(len(log), dtype=np.bool_)
-        first[1:] = (log.member[1:] != log.member[:-1]) | (log.day[1:] != log.day[:-1])
-        number = np.cumsum(first) - 1
-        total = np.bincount(log.member[first], minlength=len(log.members))
-        return np.cumsum(total)[log.member] - 1 - number, total
-
-    def weighted(self, weight: NDArray[Any]) -> Any:
-        """Return the members × items matrix of summed row weights."""
-        return sparse.csr_matrix((weight.astype(np.float32), (self.log.member, self.log.item)), shape=self.shape)
-
-
-def global_top(baskets: Baskets) -> Scorer:
-    """Score by in how many baskets an item was."""
-    count = np.bincount(baskets.log.item, minlength=baskets.shape[1]).astype(np.float32)
-    return lambda rows: np.tile(count, (len(rows), 1))
-
-
-def personal(baskets: Baskets, half_life: float = np.inf, in_baskets: bool = False) -> Scorer:
-    """Score by the member's own (decayed) number of baskets with the item, the popular ones breaking ties."""
-    age = baskets.age_in_baskets()[0] if in_baskets else baskets.now - baskets.log.day
-    own = baskets.weighted(np.power(0.5, age / half_life))
-    popular = np.bincount(baskets.log.item, minlength=baskets.shape[1])
-    small = (1e-4 * popular / max(1, popular.max())).astype(np.float32)
-    return lambda rows: np.asarray(own[rows].toarray() + small, dtype=np.float32)
+from recommend.evaluating.cases import Case
+from recommend.evaluating.scorers import SIMPLE, Baskets, Dense, Scorer, fitted
 
 
 def item_knn(baskets: Baskets, neighbours: int = 100) -> Scorer:
@@ -161,3 +117,29 @@ def grid(**values: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
     """Yield every combination of settings."""
     for combination in product(*values.values()):
         yield dict(zip(values, combination, strict=True))
+
+
+def tifu_options() -> list[dict[str, Any]]:
+    """Return the settings TIFU-KNN is tuned among."""
+    return list(
+        grid(neighbours=(300,), group=(7, 20), within=(0.9, 1.0), between=(0.6, 0.8, 0.95), alpha=(0.5, 0.7, 0.9))
+    )
+
+
+def rivals(every: bool = False) -> Mapping[str, Callable[[Case], Scorer]]:
+    """Return {name: how it is fitted to a case}, the cheap ones or `every` one; tuning counts as fitting.
+
+    Those of `implicit` raise ImportError when fitted without the package.
+    """
+    cheap = dict(SIMPLE) | {
+        "item-kNN": fitted(item_knn),
+        "UP-CF@r, tuned": fitted(up_cf, list(grid(recent=(5, 20, 100), locality=(1, 5), asymmetry=(0.25, 0.75)))),
+        "TIFU-KNN, published": fitted(tifu),
+        "TIFU-KNN, tuned": fitted(tifu, tifu_options()),
+    }
+    if not every:
+        return cheap
+    return cheap | {
+        f"implicit {kind}": fitted(lambda known, kind=kind: implicit_model(known, kind.lower()))
+        for kind in ("ALS", "BM25")
+    }

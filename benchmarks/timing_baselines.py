@@ -4,14 +4,14 @@ Renewal models answer with the chance that the next gap ends 1 … 7 days after 
 Sources: Ehrenberg 1959 (NBD) for gamma gaps; BG/NBD: Fader, Hardie & Lee, Marketing Science 2005.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from recommend.evaluating.timing import Answer, Method, Round
 from recommend.hazard import HORIZON, middle
 from recommend.renewal import BgNbd
 from recommend.timing import windows_of
@@ -21,22 +21,6 @@ Column = NDArray[Any]
 WEEK = 7
 CHUNK = 5000
 SPREAD = 0.7
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Per pair: how strongly to remind, on which day of the week (0 … 6), and days until the next purchase."""
-
-    score: Column
-    offset: Column
-    wait: Column
-
-
-def most_frequent(events: Events, ask: Asked) -> Answer:
-    """Remind those bought on most days, now; the wait is what is left of the mean gap."""
-    rhythm = own_rhythm(events, ask)
-    left = np.maximum(0, rhythm["mean"] - rhythm["elapsed"])
-    return Answer(rhythm["count"].astype(float), np.zeros(len(ask), dtype=int), left)
 
 
 def due(events: Events, ask: Asked, kind: str) -> Answer:
@@ -107,3 +91,15 @@ def bg_nbd(model: BgNbd, events: Events, ask: Asked) -> Answer:
     """Answer from P(alive) and the posterior of the rate: what the product falls back on in small shops."""
     count, last, age = recency(events, ask)
     return answered(lambda rows: model.surviving(count[rows], last[rows], age[rows], HORIZON), len(ask))
+
+
+def methods(first: Round) -> Mapping[str, Method]:
+    """Return every baseline but the control, fitted on the first round where it has something to fit."""
+    known = BgNbd.fit(*recency(first.events, first.ask))
+    return {
+        "median gap": lambda week: due(week.events, week.ask, "median"),
+        "mean gap": lambda week: due(week.events, week.ask, "mean"),
+        "gamma": lambda week: gamma(week.events, week.ask),
+        "Weibull": lambda week: weibull(week.events, week.ask),
+        "BG/NBD": lambda week: bg_nbd(known, week.events, week.ask),
+    }

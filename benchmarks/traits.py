@@ -5,85 +5,16 @@ over households. Everything else is learnt before week 41 and judged on weeks 41
 """
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks import companions
-from benchmarks.known_shop import CUT, DRAWS, END, Column, Shop, auc, shop
+from benchmarks.known_shop import CUT, END, Column, Shop, auc, shop
 from members.importing.completejourney_source import demographics
 from recommend import habit_tags, household_traits, life_cycle, life_stage, value
+from recommend.evaluating.traits import QUESTIONS, described, folds, recalibrated
 from recommend.matrix import PurchaseLog
 from recommend.taxonomy import load
-
-Told = dict[str, str]
-FOLDS = 10
-
-
-@dataclass(frozen=True)
-class Question:
-    """A trait, what the demographics say about it, and of whom it is asked."""
-
-    trait: str
-    name: str
-    true: Callable[[Told], bool]
-    asked: Callable[[Told], bool] = lambda told: True
-
-
-QUESTIONS = (
-    Question("children", "children in the household", lambda told: told["kids_count"] != "0"),
-    Question(
-        "children", "two or more children, or none",
-        lambda told: told["kids_count"] != "0", lambda told: told["kids_count"] != "1",
-    ),
-    Question(
-        "children", "one child, or none",
-        lambda told: told["kids_count"] != "0", lambda told: told["kids_count"] in ("0", "1"),
-    ),
-    Question("family", "three persons or more", lambda told: told["household_size"] in ("3", "4", "5+")),
-    Question("young", "head under 35", lambda told: told["age"] in ("19-24", "25-34")),
-    Question("senior", "head 65 or older", lambda told: told["age"] == "65+"),
-    Question("senior", "head 55 or older", lambda told: told["age"] in ("55-64", "65+")),
-    Question(
-        "affluent", "income of 75K or more",
-        lambda told: told["income"] not in ("Under 15K", "15-24K", "25-34K", "35-49K", "50-74K"),
-    ),
-)  # fmt: skip
-
-
-def resampled(true: Column, score: Column, figure: Callable[[Column, Column], float]) -> tuple[float, float, float]:
-    """Return a figure and its 95% bootstrap interval, members drawn with replacement."""
-    random, found = np.random.default_rng(3), []
-    for _ in range(DRAWS):
-        rows = random.integers(0, len(true), len(true))
-        if 0 < true[rows].sum() < len(rows):
-            found.append(figure(true[rows], score[rows]))
-    low, high = np.quantile(found, (0.025, 0.975))
-    return figure(true, score), float(low), float(high)
-
-
-def brier(true: Column, chance: Column) -> float:
-    """Return the mean squared error of a probability."""
-    return float(((chance - true) ** 2).mean())
-
-
-def folds(true: Column) -> list[tuple[Column, Column]]:
-    """Return (learnt from, judged) rows of ten stratified folds."""
-    from sklearn.model_selection import StratifiedKFold
-
-    return list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(true, true))
-
-
-def recalibrated(
-    model: household_traits.HouseholdModel, counted: household_traits.Counts, trait: str, rows: Column, true: Column
-) -> Column:
-    """Return the confidence of described households by a calibration on the other folds."""
-    found, answer = household_traits.infer(model, counted), np.zeros(len(rows))
-    for learnt, judged in folds(true):
-        better = household_traits.calibrated(model, found, trait, rows[learnt], true[learnt])
-        answer[judged] = household_traits.infer(better, counted).of(trait)[rows[judged]]
-    return answer
 
 
 def supervised(columns: Column, true: Column) -> Column:
@@ -100,38 +31,29 @@ def supervised(columns: Column, true: Column) -> Column:
 def traits(data: Shop, ceiling: bool) -> None:
     """Print traits against demographics."""
     taxonomy, told = load(), demographics()
-    by_type = data.log.at_level(data.kind)
-    counted = household_traits.counts(data.log, END, taxonomy, data.kind)
-    model = household_traits.fit(counted, taxonomy)
-    found = household_traits.infer(model, counted)
-    chinese = household_traits.counts(data.log, END, taxonomy, data.chinese)
-    also = household_traits.infer(household_traits.fit(chinese, taxonomy), chinese)
-    rows = np.array([at for at, who in enumerate(found.members.tolist()) if int(who) in told])
-    answers = [told[int(who)] for who in found.members[rows].tolist()]
-    columns = _columns(by_type, found)[rows] if ceiling else None
-    print(f"{len(rows)} described of {len(found.members)} households, {taxonomy.version}\n")
+    mine = described(data.log, END, taxonomy, data.kind, told)
+    chinese = described(data.log, END, taxonomy, data.chinese, told)
+    columns = _columns(data.log.at_level(data.kind), mine.found) if ceiling else None
+    print(f"{len(mine.rows)} described of {len(mine.found.members)} households, {taxonomy.version}\n")
     print(
         "| question | households | have it | AUC | 95% | by Chinese names | Brier | calibrated | base rate alone "
         "| supervised AUC |\n|" + "---|" * 10
     )
     for question in QUESTIONS:
-        asked = np.array([question.asked(answer) for answer in answers])
-        true = np.array([question.true(answer) for answer in answers])[asked]
-        mine = rows[asked]
-        score = found.of(question.trait)[mine]
-        area, low, high = resampled(true, score, auc)
-        better = recalibrated(model, counted, question.trait, mine, true)
-        taught = columns is not None and question.trait == "children"
-        best = f"{auc(true, supervised(columns[asked], true)):.3f}" if taught else ""
+        row, (rows, true) = mine.row(question), mine.asked(question)
+        best = ""
+        if columns is not None and question.trait == "children":
+            best = f"{auc(true, supervised(columns[rows], true)):.3f}"
         print(
-            f"| {question.name} | {len(true)} | {true.mean():.3f} | **{area:.3f}** | {low:.3f}–{high:.3f} "
-            f"| {auc(true, also.of(question.trait)[mine]):.3f} | {brier(true, score):.4f} | {brier(true, better):.4f} "
-            f"| {true.mean() * (1 - true.mean()):.4f} | {best} |",
+            f"| {row.question} | {row.households} | {row.share:.3f} | **{row.auc:.3f}** "
+            f"| {row.low:.3f}–{row.high:.3f} | {auc(true, chinese.found.of(question.trait)[rows]):.3f} | {row.brier:.4f} | {row.calibrated:.4f} "
+            f"| {row.base_brier:.4f} | {best} |",
             flush=True,
         )
+    counted, found, rows, answers = mine.counted, mine.found, mine.rows, mine.answers
     kids = np.array([answer["kids_count"] != "0" for answer in answers])
     labels(counted, found, rows, kids)
-    reliability(found.of("children")[rows], recalibrated(model, counted, "children", rows, kids), kids)
+    reliability(found.of("children")[rows], recalibrated(mine.model, counted, "children", rows, kids), kids)
 
 
 def _columns(by_type: PurchaseLog, found: household_traits.Traits) -> Column:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from benchmarks import coupons as benchmark
 from recommend.coupon_choice import Books, Choice, Models, conditional_logit, fit, learn, lesson, score
 from recommend.coupon_features import BadCoupons, Mailing, Past, Receipts, Redemptions, cells
+from recommend.evaluating.coupons import ranking
+from recommend.evaluating.measures import auc
 from recommend.model_file import BadModelFile
 
 TYPES, CUT = np.array([0, 0, 1, 1]), 100
@@ -106,19 +107,19 @@ def test_the_logit_of_two_coupons_is_the_log_of_the_odds() -> None:
 
 def test_the_measures_by_hand() -> None:
     scores, taken = np.array([[3.0, 2.0, 2.0, 1.0]]), np.array([[True, False, True, False]])
-    assert benchmark.ranking(scores, taken) == [(3.5 / 4, 1.0)]
+    assert ranking(scores, taken) == [(3.5 / 4, 1.0)]
     wide, hit = np.zeros((1, 20)), np.zeros((1, 20), dtype=np.bool_)
     hit[0, :4] = True
-    assert benchmark.ranking(wide, hit) == [(0.5, 0.5)]
-    assert benchmark.auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True])) == 3.5 / 4
+    assert ranking(wide, hit) == [(0.5, 0.5)]
+    assert auc(np.array([False, False, True, True]), np.array([0.1, 0.4, 0.4, 0.8])) == 3.5 / 4
 
 
 def test_liked_coupons_come_first_and_the_chance_to_redeem_comes_true(books: Books) -> None:
     last = books.mailings[-1]
     models = fit(books, last.start)
     found, taken = score(books, last, models), books.redemptions.taken(books.mailings, MAILINGS - 1)
-    assert np.mean([one[0] for one in benchmark.ranking(found.utility, taken)]) > 0.95
-    assert benchmark.auc(found.redeems, np.asarray(taken.any(axis=1))) > 0.75
+    assert np.mean([one[0] for one in ranking(found.utility, taken)]) > 0.95
+    assert auc(np.asarray(taken.any(axis=1)), found.redeems) > 0.75
     assert found.redeems.mean() == pytest.approx(taken.any(axis=1).mean(), abs=0.06)
     chance = found.probabilities()
     assert chance.shape == taken.shape
