@@ -12,6 +12,7 @@ import structlog
 import typer
 
 from bot import (
+    command_boards,
     command_books,
     command_import,
     command_insight,
@@ -74,6 +75,8 @@ members_of.command("export")(command_members.export)
 members_of.command("erase")(command_members.erase)
 members_of.command("trail")(command_members.member_trail)
 staff.command("trail")(command_members.staff_trail)
+command_books.report.command("value")(command_boards.value)
+command_books.report.command("habits")(command_boards.habits)
 app.command("statement")(command_books.statement)
 app.command("recommend")(command_insight.recommend)
 app.command("repurchase")(command_insight.repurchases)

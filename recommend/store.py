@@ -68,7 +68,7 @@ class Store:
             if not scores.worth_scoring(connection):
                 return night
         try:
-            log, shelf = self._read(now, told)
+            log, shelf = self.read(now, told)
         except BadPurchases:
             return night
         night.lines = len(log)
@@ -78,7 +78,7 @@ class Store:
             return night
         scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING))
         total = len(log.members)
-        for block in scorer.scores(self._scheme(log, today)):
+        for block in scorer.scores(self.scheme(log, today)):
             night.members += self._put(block, now)
             told("打分", min(night.members, total), total)
         self._companions(log, shelf, today)
@@ -98,7 +98,8 @@ class Store:
         self._renew_scheme(log, today)
         return found
 
-    def _read(self, now: datetime, told: Told) -> tuple[PurchaseLog, Shelf]:
+    def read(self, now: datetime, told: Told = silent) -> tuple[PurchaseLog, Shelf]:
+        """Return the log of the books up to `now` without excluded categories, and what is told of its items."""
         read = 0
 
         def count(rows: int) -> None:
@@ -135,7 +136,7 @@ class Store:
         with self.database.transaction() as connection:
             settings.put(connection, SCHEME, {**edges, "window": scheme.window})
 
-    def _scheme(self, log: PurchaseLog, today: int) -> RfmScheme:
+    def scheme(self, log: PurchaseLog, today: int) -> RfmScheme:
         """Return the edges of config.yaml, else those of the last fit, so that a week's scores can be compared."""
         if self.rules.rfm is not None:
             return self.rules.rfm.scheme()

@@ -55,3 +55,20 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     assert code == 2 and "读不出来" in err
     assert shop.json("model", "score")["members"] == found["scores"]["members"]
     assert shop.run("audit")[0] == 0
+
+
+def test_the_boards_of_value_and_habits(shop: Folder) -> None:
+    board = shop.json("report", "value")
+    rows = board["concentration"]["rows"]
+    assert sum(row["members"] for row in rows) == sum(board["stages"].values()) == 12
+    assert abs(rows[-1]["cumulative"] - 1) < 1e-9
+    assert "前20%的会员贡献" in shop.run("report", "value")[1]
+    found = shop.json("report", "habits")
+    assert set(found) == {"together", "steps"} and all(one["beyond"] > 1 for one in found["together"])
+    assert all(one["extra"] > 0 and 0 < one["chance"] < 1 for one in found["steps"])
+    assert shop.run("report", "habits")[1].startswith("一起买(近半年)")
+
+
+def test_boards_of_an_empty_shop_say_so(bare: Folder) -> None:
+    assert bare.run("report", "value") == (2, "", "还没有会员的购买记录\n")
+    assert bare.run("model", "fit")[:2] == (0, "购买记录还太少,先按次数推荐\n")

@@ -34,7 +34,7 @@ class NightShop:
 
     def workshop(self) -> Workshop:
         """The recommender's workshop of this morning."""
-        log, shelf = self.store._read(MONDAY, lambda *_: None)
+        log, shelf = self.store.read(MONDAY)
         return Workshop(self.store.folder, log, shelf, (TODAY - date(1970, 1, 1)).days)
 
     def buys(self, member: int, day: date, *skus: str, hour: int = 12) -> int:
