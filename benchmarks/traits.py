@@ -46,8 +46,8 @@ def traits(data: Shop, ceiling: bool) -> None:
             best = f"{auc(true, supervised(columns[rows], true)):.3f}"
         print(
             f"| {row.question} | {row.households} | {row.share:.3f} | **{row.auc:.3f}** "
-            f"| {row.low:.3f}–{row.high:.3f} | {auc(true, chinese.found.of(question.trait)[rows]):.3f} | {row.brier:.4f} | {row.calibrated:.4f} "
-            f"| {row.base_brier:.4f} | {best} |",
+            f"| {row.low:.3f}–{row.high:.3f} | {auc(true, chinese.found.of(question.trait)[rows]):.3f} "
+            f"| {row.brier:.4f} | {row.calibrated:.4f} | {row.base_brier:.4f} | {best} |",
             flush=True,
         )
     counted, found, rows, answers = mine.counted, mine.found, mine.rows, mine.answers

@@ -25,6 +25,7 @@ from bot import (
     serving,
 )
 from bot.command_api import apikey
+from bot.command_evaluate import evaluate
 from bot.command_models import model
 from bot.command_shop import campaigns, imports, members_of, segments
 from bot.command_staff import staff
@@ -81,6 +82,7 @@ app.command("statement")(command_books.statement)
 app.command("recommend")(command_insight.recommend)
 app.command("repurchase")(command_insight.repurchases)
 app.command("nlu")(command_nlu.nlu)
+app.command("evaluate")(evaluate)
 
 
 @app.command()

@@ -79,7 +79,7 @@ class Row:
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
-        return {"method": self.method, "hits": dict(self.hits), "against_control": dict(self.against),
+        return {"method": self.method, "hits": dict(self.hits), "against": dict(self.against),
                 "error_days": self.error}  # fmt: skip
 
 
