@@ -7,6 +7,7 @@ Without a model a row has neither, and serving answers by counts.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from recommend.timing import BLOCK, Forecast, TimingModel
 
 SUGGESTED, NEW, CYCLES, LEAST_CHANCE = 24, 5, 20, 0.03
 SOON_DAYS, SOON_CHANCE, LONG_AGO = 7, 0.3, 365
+CHANCES = ("probability", "long_term", "short_term")
 Rows = NDArray[Any]
 Suggested = list[list[Any]]
 
@@ -76,13 +78,16 @@ class Scorer:
         return found
 
     def _told(self, lists: Ranked, found: list[Suggested]) -> None:
-        sku, names = self.shelf.sku, ("codes", "probability", "long_term", "short_term", "source", "count", "last")
-        for row, figures in enumerate(zip(*(getattr(lists, name).tolist() for name in names), strict=True)):
+        figures = (np.round(getattr(lists, name).astype(np.float64), 4) for name in CHANCES)
+        columns = (lists.codes, *figures, lists.source, lists.count, lists.last)
+        sku, why = self.shelf.sku, cache(self._why)
+        for row, mine in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             told = {one[0] for one in found[row]}
-            for code, chance, long, short, source, count, last in zip(*figures, strict=True):
-                if code >= 0 and sku[code] not in told:
-                    kind, words = self._why(source, count, last)
-                    found[row].append([sku[code], round(chance, 4), round(long, 4), round(short, 4), kind, words])
+            found[row] += [
+                [sku[code], chance, long, short, *why(source, count, last)]
+                for code, chance, long, short, source, count, last in zip(*mine, strict=True)
+                if code >= 0 and sku[code] not in told
+            ]
 
     def _why(self, source: int, count: int, last: int) -> tuple[str, str]:
         if source == POPULAR:
