@@ -32,6 +32,7 @@ FRAME = frozenset(
     (
         "ASK", "MINE", "YOU", "NOT", "WHEN", "WHERE", "WHY", "USE", "ENOUGH", "OWN", "RECENT", "LESS", "LACK", "CHANGE",
         "LAST", "ONCE", "AGAIN", "GREETING", "THANKS", "CONFIRM", "SHOP", "FRIEND", "TODAY", "HOWTO", "FOREIGN", "ELSEWHERE", "SHOW",
+        "GOODS", "DONE", "KIN",
     )
 )  # fmt: skip
 NAMEABLE = frozenset(("券", "代金券", "优惠", "门店", "消费", "买", "推荐", "订单"))

@@ -1,4 +1,4 @@
-"""The fitted model: a linear one over sparse features, its probabilities calibrated. Needs numpy, no scikit-learn."""
+"""The fitted model: one hidden layer over sparse features, its probabilities calibrated. Needs only numpy."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,29 +14,32 @@ from handlers.nlu.features import Reader
 from handlers.nlu.words import Words
 
 FILE = Path(__file__).with_name("model.npz")
-STEPS = 127
+STEPS, CLIPPED, FEATURES = 15, 99.9, 100_000
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """weights: int8 [features, intents], scale float32 [intents], bias float32 [intents] (temperature within both)."""
+    """inner: int8 [features, hidden] times scale; the layer of intents [hidden, intents] holds the temperature."""
 
     intents: Sequence[str]
     index: Mapping[str, int]
-    weights: NDArray[np.int8]
-    scale: Floats
+    inner: NDArray[np.int8]
+    scale: float
+    inner_bias: Floats
+    outer: Floats
     bias: Floats
     reader: Reader
     about: Mapping[str, Any]
 
     def probabilities(self, plain: str) -> Floats:
         """Return the calibrated probability of each intent for a normalised line; they add up to 1."""
-        total, index = self.bias.copy(), self.index
+        hidden, index = self.inner_bias.copy(), self.index
         for channel in self.reader.channels(plain):
             rows = [row for feature in channel if (row := index.get(feature)) is not None]
             if rows:
-                total += self.weights[rows].sum(axis=0, dtype=np.int32) * (self.scale / len(channel) ** 0.5)
+                hidden += self.inner[rows].sum(axis=0, dtype=np.int32) * np.float32(self.scale / len(channel) ** 0.5)
+        total = np.maximum(hidden, 0) @ self.outer + self.bias
         raised = np.exp(total - total.max())
         return np.asarray(raised / raised.sum(), dtype=np.float32)
 
@@ -47,15 +50,17 @@ class Model:
 
 
 def pack(
-    intents: Sequence[str], features: Sequence[str], weights: Floats, bias: Floats, about: Mapping[str, Any]
+    intents: Sequence[str], features: Sequence[str], layers: Sequence[Floats], about: Mapping[str, Any]
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a model file; weights [features, intents] are rounded to 127 steps a side per intent."""
-    scale = np.maximum(np.abs(weights).max(axis=0), 1e-9) / STEPS
-    small = np.round(weights / scale).astype(np.int8)
-    text = json.dumps({"intents": list(intents), **about}, ensure_ascii=False, sort_keys=True)
+    """Return the arrays of a model file; of the inner layer the strongest FEATURES rows, in steps of equal size."""
+    inner, inner_bias, outer, bias = (np.asarray(layer, np.float32) for layer in layers)
+    kept = np.sort(np.argsort(-np.linalg.norm(inner, axis=1), kind="stable")[:FEATURES])
+    scale = max(float(np.percentile(np.abs(inner[kept]), CLIPPED)), 1e-9) / STEPS
+    small = np.clip(np.round(inner[kept] / scale), -STEPS, STEPS).astype(np.int8)
+    text = json.dumps({"intents": list(intents), "scale": scale, **about}, ensure_ascii=False, sort_keys=True)
     return {
-        "weights": small, "scale": scale.astype(np.float32), "bias": bias.astype(np.float32),
-        "features": _bytes("\n".join(features)), "about": _bytes(text),
+        "inner": small, "inner_bias": inner_bias, "outer": outer, "bias": bias,
+        "features": _bytes("\n".join(features[row] for row in kept)), "about": _bytes(text),
     }  # fmt: skip
 
 
@@ -65,7 +70,8 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> Model:
     features = arrays["features"].tobytes().decode().split("\n")
     reader = Reader(Words(about.pop("words")), frozenset(about.pop("ours")), frozenset(about.pop("plain")))
     index = {feature: row for row, feature in enumerate(features)}
-    return Model(about["intents"], index, arrays["weights"], arrays["scale"], arrays["bias"], reader, about)
+    inner_bias, outer, bias = (arrays[name] for name in ("inner_bias", "outer", "bias"))
+    return Model(about["intents"], index, arrays["inner"], about["scale"], inner_bias, outer, bias, reader, about)
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:

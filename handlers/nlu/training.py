@@ -15,19 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from handlers.nlu import building, lexicon, model, phrases
+from handlers.nlu import building, lexicon, model, network, phrases
 from handlers.nlu.augment import WEIGHTS, Varied, beside, denied, elsewhere
 from handlers.nlu.features import Channels, Reader
+from handlers.nlu.network import Network
 from handlers.nlu.phrases import Phrase
 from handlers.nlu.words import Words
 from handlers.reading import normalise
 
 FOLDS = 3
 LEAST_SEEN = 3
-STRENGTH = 5.0
 SEED = 20260302
 Floats = NDArray[np.float64]
 
@@ -43,16 +42,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A linear model in full precision: weights [features, intents]."""
+    """A network in full precision, its intents, and the row of each feature."""
 
     intents: Sequence[str]
     features: Mapping[str, int]
-    weights: Floats
-    bias: Floats
+    network: Network
 
     def logits(self, samples: Sequence[Sample]) -> Floats:
         """Return [samples, intents]."""
-        return np.asarray(_matrix(samples, self.features) @ self.weights + self.bias)
+        return np.asarray(self.network.logits(_matrix(samples, self.features)), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def lexicon_of(written: Sequence[Phrase]) -> Lexicon:
     frequencies = building.dictionary(written)
     bare = Reader(Words(frequencies), frozenset(), frozenset())
     ours = building.our_words([(phrase, bare.split(normalise(phrase.text))) for phrase in written])
-    foreign = {word for word, concepts in lexicon.words().items() if {"FOREIGN", "ELSEWHERE"} & {*concepts}}
+    foreign = {word for word, concepts in lexicon.words().items() if {"FOREIGN", "ELSEWHERE", "GOODS"} & {*concepts}}
     plain = building.story_words(bare.split) | building.plain_words().keys() | lexicon.words().keys()
     return Lexicon(frequencies, ours, (plain & frequencies.keys()) - foreign - ours)
 
@@ -120,10 +118,11 @@ def _seen(samples: Iterable[Sample]) -> dict[str, int]:
 def fit(samples: Sequence[Sample]) -> Fitted:
     """Fit one model."""
     features = _seen(samples)
-    weights = np.array([WEIGHTS[sample.kind] for sample in samples])
-    regression = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
-    regression.fit(_matrix(samples, features), [sample.phrase.intent for sample in samples], weights)
-    return Fitted(list(regression.classes_), features, regression.coef_.T, regression.intercept_)
+    intents = sorted({sample.phrase.intent for sample in samples})
+    order = {intent: column for column, intent in enumerate(intents)}
+    right = np.array([order[sample.phrase.intent] for sample in samples])
+    weights = [WEIGHTS[sample.kind] for sample in samples]
+    return Fitted(intents, features, network.fit(_matrix(samples, features), right, weights, len(intents), SEED))
 
 
 def held_out(samples: Sequence[Sample]) -> list[tuple[Fitted, list[Sample]]]:
@@ -168,9 +167,9 @@ def main(target: Path = model.FILE) -> None:
         "sha256": phrases.fingerprint(), "temperature": round(divisor, 4), "phrases": len(written),
         "words": dict(known.frequencies), "ours": sorted(known.ours), "plain": sorted(known.plain),
     }  # fmt: skip
-    kept = [whole.weights / divisor, whole.bias / divisor]
-    weights, bias = (np.asarray(part, dtype=np.float32) for part in kept)
-    model.save(target, model.pack(whole.intents, list(whole.features), weights, bias, about))
+    fitted = whole.network
+    layers = (fitted.inner, fitted.inner_bias, fitted.outer / divisor, fitted.bias / divisor)
+    model.save(target, model.pack(whole.intents, list(whole.features), layers, about))
     sys.stdout.write(of_folds(logits / divisor, right, whole.intents, [s for _, plain in folds for s in plain]))
 
 
