@@ -19,6 +19,19 @@ from members.db import Database
 
 SETTINGS = "fsync = off\nmax_connections = 200\n"
 SERIAL = itertools.count(1)
+LARGE = 200  # pages of a table that is cheaper to throw away than to delete from
+OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+USED = """
+    SELECT relname, pg_relation_size(oid) / 8192 FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
+      AND pg_relation_size(oid) > 0
+"""
+BEGIN_AGAIN = """
+    SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL
+"""
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +73,13 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres_books(postgres_url: str, migrated_postgres: str) -> Iterator[str]:
+    """URL of the one database that tests use after one another: emptying it takes a tenth of making another."""
+    with fresh_database(postgres_url, migrated_postgres) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def books_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path) -> Iterator[str]:
     """URL of books without a row that no other test sees; the test runs once on each of the two engines."""
@@ -67,9 +87,23 @@ def books_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: P
         shutil.copy(migrated_sqlite, tmp_path / "test.db")
         yield f"sqlite:///{tmp_path / 'test.db'}"
         return
-    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("migrated_postgres")
-    with fresh_database(server, template) as url:
-        yield url
+    url = request.getfixturevalue("postgres_books")
+    empty(url)
+    yield url
+
+
+def empty(url: str) -> None:
+    """Ends everybody's connections, deletes every row but the schema's revision, and lets sequences begin at 1."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(OTHERS)
+        with connection.transaction():
+            connection.execute("SET LOCAL session_replication_role = replica")
+            used = connection.execute(USED).fetchall()
+            for name, pages in used:
+                verb = "TRUNCATE {} CASCADE" if pages > LARGE else "DELETE FROM {}"
+                connection.execute(sql.SQL(verb).format(sql.Identifier(name)))
+            connection.execute(BEGIN_AGAIN)
 
 
 def administrate(server_url: str, statement: str, *names: str) -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import NoResultFound
 
-from members import schema
 from members.db import Database
 from members.errors import MemberError
 from members.ledger import Booking, Leg, post
@@ -27,10 +26,9 @@ Outcome = tuple[list[tuple[int, bool]], dict[str, list[Any]]]
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(books_url: str) -> Iterator[Database]:
     """Yield books with three members and nothing booked."""
-    made = Database(database_url)
-    schema.upgrade(made)
+    made = Database(books_url)
     with made.transaction() as connection:
         rows = [
             {"id": member, "created_at": START, "state": "active", "tier": "", "chain_seq": 0, "chain_hash": b""}

@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 
-from members import schema
 from members.db import Database
 from tests.scheduler.small_shop import SmallShop, push_rules
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(books_url: str) -> Iterator[Database]:
     """The books, empty, at the newest schema."""
-    found = Database(database_url, synchronous="OFF")
-    schema.upgrade(found)
+    found = Database(books_url, synchronous="OFF")
     yield found
     found.dispose()
 
