@@ -14,16 +14,21 @@ from sqlalchemy import Connection, bindparam, select
 from members import scores
 from members.products import KEPT
 from members.scores import Score
-from members.tables import Order, OrderLine, Product, table
+from members.tables import MemberScore, Order, OrderLine, Product, table
 
 FRESH_DAYS = 7
-orders, lines, products = table(Order), table(OrderLine), table(Product)
+orders, lines, products, rows = table(Order), table(OrderLine), table(Product), table(MemberScore)
 _SINCE = (
     select(orders.c.member_id, products.c.sku, products.c.category)
-    .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
+    .select_from(
+        rows.join(orders, orders.c.member_id == rows.c.member_id)
+        .join(lines, lines.c.order_id == orders.c.id)
+        .join(products, products.c.id == lines.c.product_id)
+    )
     .where(
-        orders.c.member_id.in_(bindparam("of", expanding=True)), orders.c.day >= bindparam("day"),
-        orders.c.at <= bindparam("moment"), orders.c.state != "refunded", KEPT,
+        rows.c.member_id.in_(bindparam("of", expanding=True)), orders.c.at <= bindparam("moment"),
+        (orders.c.day >= rows.c.day) | (orders.c.at > rows.c.at), orders.c.at >= bindparam("since"),
+        orders.c.state != "refunded", KEPT,
     )
     .order_by(orders.c.at.desc(), orders.c.id.desc(), lines.c.line_no)
 )  # fmt: skip
@@ -104,12 +109,9 @@ def read(connection: Connection, members: Sequence[int], today: date, now: datet
 
 def _since(connection: Connection, found: Mapping[int, Score], now: datetime) -> dict[int, list[tuple[str, str]]]:
     bought: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    by_day: dict[date, list[int]] = defaultdict(list)
-    for member, score in found.items():
-        by_day[score.day].append(member)
-    for day, members in by_day.items():
-        for start in range(0, len(members), scores.CHUNK):
-            bound = {"of": members[start : start + scores.CHUNK], "day": day, "moment": now}
-            for member, sku, category in connection.execute(_SINCE, bound):
-                bought[member].append((sku, category))
+    members, since = list(found), now - timedelta(days=FRESH_DAYS + 1)
+    for start in range(0, len(members), scores.CHUNK):
+        bound = {"of": members[start : start + scores.CHUNK], "moment": now, "since": since}
+        for member, sku, category in connection.execute(_SINCE, bound):
+            bought[member].append((sku, category))
     return bought
