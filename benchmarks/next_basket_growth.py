@@ -50,8 +50,9 @@ def main() -> None:
             log = shop(members)
         with timed(f"{len(log):,} rows: fit"):
             model = nextbasket.fit(log)
-        with timed("score all"):
-            model.score()
+        with timed(f"score all, in blocks of {BLOCK:,}"):
+            for start in range(0, members, BLOCK):
+                model.score(log.members[start : start + BLOCK], fresh=FRESH)
 
 
 if __name__ == "__main__":

@@ -31,12 +31,14 @@ from recommend.ranker import (
     joined,
     relative_places,
 )
-from recommend.ranking_features import item_columns, stacked
+from recommend.ranking_features import UNSEEN, item_columns, stacked
 from recommend.ranking_history import Columns, Floats, history
 from recommend.ranking_tables import Parents, Table, cuts_of, rows_of, table_of, training_table
 
 JUDGES = 2
 JUDGED_ROWS = 80_000
+LATER = 0.5
+"""The part of the simple score is halved at last: forests that also saw the judging cuts need less of it."""
 LEARNERS = 20_000
 SCORED_AT_ONCE = 2_048
 ALWAYS = (LONG_TERM, SHORT_TERM, "basket_half_20")
@@ -194,10 +196,10 @@ def _judged(tables: list[Table], seed: int) -> _Choice:
     score = simple(columns)
     start = min(int(table.day.min()) for table in judges)
     known = [table.where(table.day < start) for table in earlier]
-    part, names, odds = float(np.inf), tuple(columns), score
+    part, names, odds = float(np.inf), tuple(name for name in columns if name not in UNSEEN), score
     with suppress(TooLittle):
         odds = _forests(known, names, seed, JUDGED_ROWS).log_odds(stacked(columns, names))
-        part = best_part(member, odds, score, bought, size)
+        part = LATER * best_part(member, odds, score, bought, size)
     calibration = calibrated(joined(odds, score, part), bought) if bought.any() else None
     return _Choice(names, simple, part, calibration)
 

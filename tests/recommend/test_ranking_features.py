@@ -35,7 +35,7 @@ def test_the_gaps_of_a_pair_by_hand() -> None:
     assert (found["last"], found["first"], found["gap"], found["gap_spread"]) == (10, 40, 10, 0)
     assert found["due"] == pytest.approx(1.0)
     assert (found["last_baskets"], found["gap_baskets"], found["due_baskets"]) == (0, 1, 1)
-    assert (found["days_14"], found["days_28"], found["baskets_2"], found["share"]) == (1, 2, 2, 1)
+    assert (found["baskets_10"], found["share"]) == (4, 1)
     tea = of_pair(own_columns(past()), past(), "a", "tea")
     assert (tea["n"], tea["gap"], tea["gap_baskets"], tea["share"]) == (2, 30, 3, 0.5)
 
