@@ -63,8 +63,11 @@ def _run(service: Service, fit: bool, json: bool) -> None:
     from recommend.store import Store  # brings scikit-learn
 
     store = Store(service.database, service.config.recommend, service.models, service.config.shop.zone)
-    with Steps() as steps:
-        night = store.run(service.clock.now(), fit=fit, told=steps.told)
+    try:
+        with Steps() as steps:
+            night = store.run(service.clock.now(), fit=fit, told=steps.told)
+    except OSError as error:
+        refuse(f"模型文件写不进 {error.filename or service.models}:{error.strerror}")
     outcomes = [
         {"kind": one.kind, "version": one.version, "promoted": one.promoted, **one.measures} for one in night.outcomes
     ]

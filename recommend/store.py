@@ -86,8 +86,13 @@ class Store:
             night.tags = self._tag(log, shelf, today, now, told)
         with self.database.transaction() as connection:
             scores.drop_before(connection, day_of(today) - timedelta(days=KEPT_DAYS))
-            settings.put(connection, LAST, {"at": now.isoformat(), "line": night.line()})
+        self.note(night.line(), now)
         return night
+
+    def note(self, line: str, now: datetime) -> None:
+        """Keep what the last run came to."""
+        with self.database.transaction() as connection:
+            settings.put(connection, LAST, {"at": now.isoformat(), "line": line})
 
     def fit(self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told = silent) -> list[Outcome]:
         """Fit and judge every kind of model; return what came of it."""

@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,7 +62,12 @@ def _night(url: str, rules: RecommendRules, folder: Path, zone: str, now: dateti
     from recommend.store import Store  # brings scikit-learn, which the parent does without
 
     database = Database(url, synchronous="NORMAL", pool_size=1)
+    store = Store(database, rules, folder, ZoneInfo(zone))
     try:
-        Store(database, rules, folder, ZoneInfo(zone)).run(now)
+        store.run(now)
+    except Exception as error:  # what it says may be personal, where it happened is not
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error("night: %s\n%s", type(error).__name__, trace)
+        store.note(f"失败:{type(error).__name__}", now)
     finally:
         database.dispose()

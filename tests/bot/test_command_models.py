@@ -57,6 +57,12 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     assert shop.run("audit")[0] == 0
 
 
+def test_a_folder_that_takes_no_files_is_named(shop: Folder) -> None:
+    (shop.path / "data" / "models").write_text("no folder")
+    code, out, err = shop.run("model", "fit", "--json")
+    assert (code, out) == (2, "") and "模型文件写不进" in err and "models" in err
+
+
 def test_the_boards_of_value_and_habits(shop: Folder) -> None:
     board = shop.json("report", "value")
     rows = board["concentration"]["rows"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from members import consent, models, scores
+from members import consent, models, scores, settings
 from members.db import Database
 from members.people import MemberView
 from members.scores import Score
@@ -20,6 +20,7 @@ from members.tables import Member, MemberTag, ModelVersion, Product, table
 from recommend import registry, scored, serving, timing
 from recommend.matrix import from_arrays
 from recommend.registry import NEXT_BASKET, TIMING, Model, Workshop
+from recommend.store import LAST
 from scheduler.models import Night
 from tests.recommend.night_shop import TODAY, NightShop, open_night_shop, rows
 from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop, push_rules
@@ -273,6 +274,17 @@ def test_the_night_runs_in_a_process_of_its_own(night: NightShop) -> None:
     assert run.run(MONDAY) == "上一次还没有算完"
     run.wait(120)
     assert score_of(night, member).day == date(2026, 11, 16)
+    for file in night.store.folder.iterdir():
+        file.unlink()
+    night.store.folder.rmdir()
+    night.store.folder.write_text("no folder any more")
+    run.run(MONDAY + timedelta(days=7))
+    run.wait(120)
+    with night.shop.database.reading() as connection:
+        assert settings.get(connection, LAST) == {
+            "at": (MONDAY + timedelta(days=7)).isoformat(),
+            "line": "失败:FileExistsError",
+        }
     assert run.run(MONDAY) == "已开始,在另一个进程里算"
     run.stop()
     run.stop()
