@@ -195,7 +195,7 @@ def _notes(asked: Asked) -> list[str]:
     if "next-basket" in asked.whats and _field("next-basket") is None:
         notes.append("这里没有 benchmarks/,只与最简单的方法比;从源码目录运行可以比更强的")
     if asked.every and find_spec("implicit") is None:
-        notes.append("没有装 implicit,ALS 和 BM25 没有比:pip install implicit")
+        notes.append("没有装 implicit,ALS 和 BM25 没有比:pip install 'memberbot[bench]'")
     return notes
 
 
