@@ -3,6 +3,7 @@
 Sources: TIFU-KNN, Hu et al., SIGIR 2020; UP-CF@r, Faggioli et al., UMAP 2020; ALS and BM25 from the package implicit.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from recommend.evaluating.cases import Case
 from recommend.evaluating.scorers import SIMPLE, Baskets, Dense, Scorer, fitted
@@ -103,13 +105,15 @@ def implicit_model(baskets: Baskets, kind: str) -> Scorer:
 
     own = baskets.weighted(np.ones(len(baskets.log)))
     if kind == "als":
-        als = import_module("implicit.als").AlternatingLeastSquares(
-            factors=64, iterations=15, random_state=7, num_threads=1
-        )
-        als.fit(weight(own, K1=100, B=0.8).tocsr(), show_progress=False)
+        with threadpool_limits(1, "blas"):
+            als = import_module("implicit.als").AlternatingLeastSquares(
+                factors=64, iterations=15, random_state=7, num_threads=1
+            )
+            als.fit(weight(own, K1=100, B=0.8).tocsr(), show_progress=False)
         return lambda rows: np.asarray(als.user_factors[rows] @ als.item_factors.T, dtype=np.float32)
     model = import_module("implicit.nearest_neighbours").BM25Recommender(K=100, num_threads=1)
-    model.fit(own, show_progress=False)
+    with warnings.catch_warnings(action="ignore"):  # the package warns of its own conversion
+        model.fit(own, show_progress=False)
     return lambda rows: np.asarray((own[rows] @ model.similarity).toarray(), dtype=np.float32)
 
 

@@ -74,7 +74,9 @@ def evaluate(
     about = {"source": data, **_size(shop, read["dated"]), **read}
     typer.echo(_first_line(asked, about), err=json)
     found: dict[str, Any] = {"data": about, "weeks": weeks}
-    with Bar() as bar:
+    from threadpoolctl import threadpool_limits
+
+    with Bar() as bar, threadpool_limits(1):
         for name in wanted:
             found[name.replace("-", "_")] = PARTS[name](asked, bar)
     found["notes"] = _notes(asked)
@@ -168,7 +170,7 @@ def _first_line(asked: Asked, about: Mapping[str, Any]) -> str:
     names = {"next-basket": f"下一单({'、'.join(words.LEVELS[one] for one in asked.levels)})", "timing": "补货时间",
              "coupons": "选券", "traits": "家庭特征"}  # fmt: skip
     seconds = sum(_expected(name, asked) for name in asked.whats)
-    last = f"约 {max(1, round(seconds / 60))} 分钟" if seconds >= 50 else "不到一分钟"
+    last = f"一个空闲的核要约 {max(1, round(seconds / 60))} 分钟" if seconds >= 50 else "不到一分钟"
     return (
         f"{about['source']}:{about['members']:,} 位会员、{about['products']:,} 种商品、{about['rows']:,} 条购买"
         f"({about['first_day']} 到 {about['last_day']})。要评:{'、'.join(names[one] for one in asked.whats)};{last}"
@@ -178,7 +180,7 @@ def _first_line(asked: Asked, about: Mapping[str, Any]) -> str:
 def _expected(name: str, asked: Asked) -> float:
     """Return about how many seconds of one slow core a part takes."""
     thousands = len(asked.shop.log) / 1000
-    part = {"next-basket": 15 + 0.1 * thousands, "timing": 5 + 0.04 * thousands, "coupons": 120, "traits": 60}[name]
+    part = {"next-basket": 10 + 0.05 * thousands, "timing": 5 + 0.015 * thousands, "coupons": 110, "traits": 20}[name]
     return part * (len(asked.levels) if name == "next-basket" else 1)
 
 

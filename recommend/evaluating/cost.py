@@ -30,6 +30,8 @@ class Meter:
 
     def __init__(self) -> None:
         gc.collect()
+        if "pyarrow" in sys.modules:
+            sys.modules["pyarrow"].default_memory_pool().release_unused()
         if sys.platform == "linux":
             with contextlib.suppress(OSError, AttributeError):
                 ctypes.CDLL("").malloc_trim(0)
