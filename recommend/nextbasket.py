@@ -37,6 +37,7 @@ from recommend.ranking_tables import Parents, Table, cuts_of, rows_of, table_of,
 
 JUDGES = 2
 JUDGED_ROWS = 80_000
+PAIRS = 2
 LATER = 0.5
 """The part of the simple score is halved at last: forests that also saw the judging cuts need less of it."""
 LEARNERS = 20_000
@@ -101,15 +102,18 @@ class NextBasket:
         wanted = {*ALWAYS, *learnt.names, learnt.simple.column}
         table = table_of(self.log, self.now, codes, self.parents, self.around, self.items, wanted)
         simple = learnt.simple(table.columns)
-        odds = simple if learnt.forests is None else learnt.forests.log_odds(stacked(table.columns, learnt.names))
+        new = table.columns["n"] == 0
+        if learnt.forests is None:
+            odds = simple
+        else:
+            odds = learnt.forests.leading_odds(stacked(table.columns, learnt.names), table.member, new)
         score = joined(odds, simple, learnt.part)
         chance = np.clip(simple, 0, 1) if learnt.calibration is None else learnt.calibration(score)
         since = table.columns["member_baskets"] if learnt.order_only else np.full(len(score), self.now)
-        new = np.flatnonzero(table.columns["n"] == 0)
         place = np.zeros(len(self.log.members), dtype=np.int64)
         place[codes] = rows
-        every = new if new_only else np.arange(len(score))
-        for lists, chosen in ((found, every), (besides, new)):
+        fresh = np.flatnonzero(new)
+        for lists, chosen in ((found, fresh if new_only else np.arange(len(score))), (besides, fresh)):
             if lists.codes.shape[1]:
                 fill(lists, place, table, chosen, score, chance, since)
 
@@ -140,7 +144,7 @@ def fit(
     tables = [training_table(some, now, day, above, seed) for day in cuts_of(some, now, order_only)]
     tables = [table for table in tables if len(table.member)]
     chosen = _judged(tables, seed)
-    forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS)
+    forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS, PAIRS)
     learnt = Learnt(
         order_only, len(above), seed, chosen.names, forests, chosen.simple, chosen.part, chosen.calibration
     )  # fmt: skip
@@ -204,12 +208,12 @@ def _judged(tables: list[Table], seed: int) -> _Choice:
     return _Choice(names, simple, part, calibration)
 
 
-def _forests(tables: list[Table], names: tuple[str, ...], seed: int, most: int) -> Forests:
+def _forests(tables: list[Table], names: tuple[str, ...], seed: int, most: int, pairs: int = 1) -> Forests:
     if not tables:
         raise TooLittle("too few purchases to learn from")
     rows = np.concatenate([stacked(table.columns, names) for table in tables])
     bought, size = (np.concatenate([getattr(table, name) for table in tables]) for name in ("bought", "size"))
-    return fit_forests(rows, bought, size, seed, most, relative_places(names))
+    return fit_forests(rows, bought, size, seed, most, relative_places(names), pairs)
 
 
 def _coded(parents: ArrayLike, items: int) -> Parents:

@@ -13,7 +13,7 @@ from recommend.forest import Forest
 from recommend.nextbasket import Learnt
 from recommend.ranker import Calibration, Forests, Simple
 
-VERSION = 1
+VERSION = 2
 FORESTS = ("plain", "by_basket")
 
 
@@ -28,8 +28,8 @@ def save(learnt: Learnt, path: Path) -> str:
     arrays: dict[str, Any] = {}
     if learnt.forests is not None:
         for which in FORESTS:
-            one = getattr(learnt.forests, which)
-            arrays |= {f"{which}.{column.name}": getattr(one, column.name) for column in fields(one)}
+            for place, one in enumerate(getattr(learnt.forests, which)):
+                arrays |= {f"{which}.{place}.{column.name}": getattr(one, column.name) for column in fields(one)}
     if learnt.calibration is not None:
         arrays |= {"score": learnt.calibration.score, "probability": learnt.calibration.probability}
     about = json.dumps({"version": VERSION, "simple": simple, "part": part, **plain})
@@ -51,13 +51,17 @@ def load(path: Path) -> Learnt:
         about = json.loads(str(arrays["about"]))
         if about.pop("version") != VERSION:
             raise BadModelFile("another version")
-        forests = Forests(*(_forest(arrays, which) for which in FORESTS)) if "plain.tree" in arrays else None
+        forests = Forests(*(_forests(arrays, which) for which in FORESTS)) if "plain.0.tree" in arrays else None
         calibration = Calibration(arrays["score"], arrays["probability"]) if "score" in arrays else None
     part = np.inf if about["part"] is None else about["part"]
     names, simple = tuple(about["names"]), Simple(**about["simple"])
     return Learnt(about["order_only"], about["levels"], about["seed"], names, forests, simple, part, calibration)
 
 
-def _forest(arrays: Any, which: str) -> Forest:
-    columns = {column.name: arrays[f"{which}.{column.name}"] for column in fields(Forest)}
-    return Forest(**columns | {"base": float(columns["base"])})
+def _forests(arrays: Any, which: str) -> tuple[Forest, ...]:
+    many = sum(name.startswith(f"{which}.") and name.endswith(".tree") for name in arrays)
+    found = []
+    for place in range(many):
+        columns = {column.name: arrays[f"{which}.{place}.{column.name}"] for column in fields(Forest)}
+        found.append(Forest(**columns | {"base": float(columns["base"])}))
+    return tuple(found)

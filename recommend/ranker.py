@@ -1,8 +1,8 @@
-"""The ranker: probability that a candidate is in the member's next basket, from two boosted forests.
+"""The ranker: probability that a candidate is in the member's next basket, from pairs of boosted forests.
 
-One forest counts every purchase alike, the other counts a basket as one whatever its size (weight 1/size): the first
-serves NDCG, the second recall. The first doesn't see what names an item or a member (popularity, price), so that it
-can't learn by heart what sold in the weeks it saw. Their mean log odds, perhaps joined by a simple score, are
+One forest of a pair counts every purchase alike, the other counts a basket as one whatever its size (weight 1/size):
+the first serves NDCG, the second recall. The first doesn't see what names an item or a member (popularity, price), so
+that it can't learn by heart what sold in the weeks it saw. The mean log odds, perhaps joined by a simple score, are
 calibrated by isotonic regression. scikit-learn is imported only when a model is fitted.
 """
 
@@ -23,7 +23,8 @@ TREES = 100
 FEW_TREES, ROWS_A_TREE = 30, 500
 LEAVES = 15
 RATE = 0.08
-ROWS = 160_000
+ROWS = 110_000
+LEADING, LEADING_NEW = 30, 15
 LEAST_POSITIVES = 50
 FLOOR = 1e-3
 TIES = 1e-3
@@ -34,7 +35,8 @@ OWN_COLUMNS = (
 )  # fmt: skip
 OWN_PARTS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
 RELATIVE = (
-    "basket_half", "day_half", "history", "light", "small", "alike", "rank", "level", "due", "share",
+    "basket_half", "day_half", "history", "light", "small", "alike", "rank", "level", "due", "share", "item_late",
+    "item_discount", "item_unsold",
 )  # fmt: skip
 PARTS = (0.0, 0.25, 0.5, 1.0, 2.0, np.inf)
 
@@ -45,25 +47,41 @@ class TooLittle(BadPurchases):
 
 @dataclass(frozen=True, slots=True)
 class Forests:
-    """Two fitted forests over the same columns."""
+    """Fitted forests over the same columns, as many of each kind."""
 
-    plain: Forest
-    by_basket: Forest
+    plain: tuple[Forest, ...]
+    by_basket: tuple[Forest, ...]
 
     def log_odds(self, rows: Floats) -> Floats:
         """Return the mean log odds per row, for ranking."""
-        return (self.plain.log_odds(rows) + self.by_basket.log_odds(rows)) / np.float32(2)
+        return _mean([forest.log_odds(rows) for forest in (*self.by_basket, *self.plain)])
+
+    def leading_odds(self, rows: Floats, member: NDArray[Any], new: NDArray[np.bool_]) -> Floats:
+        """Return the mean log odds of what leads a member's list, or that of `new` items, by the first forest.
+
+        The others keep the first forest's odds: they save more than half of the time and don't come to the top.
+        """
+        found = self.by_basket[0].log_odds(rows)
+        leads = ranks(member, found) < LEADING
+        leads[new] |= ranks(member[new], found[new]) < LEADING_NEW
+        some = rows.T[:, leads].T
+        others = [forest.log_odds(some) for forest in (*self.by_basket[1:], *self.plain)]
+        found[leads] = _mean([found[leads], *others])
+        return found
+
+
+def _mean(odds: Sequence[Floats]) -> Floats:
+    return np.asarray(np.sum(odds, axis=0, dtype=np.float32) / np.float32(len(odds)), dtype=np.float32)
 
 
 def fit_forests(
     rows: Floats, bought: NDArray[np.bool_], size: Floats, seed: int, most: int = ROWS,
-    relative: NDArray[np.int64] | None = None,
+    relative: NDArray[np.int64] | None = None, pairs: int = 1,
 ) -> Forests:  # fmt: skip
     """Fit on candidate rows (whether it was bought, and the size of that next basket); TooLittle when hopeless.
 
-    The first forest sees only the columns at the places `relative`, all when None.
-
-    Above `most` rows negatives are drawn and weighted up. Raises BadPurchases for infinite features or ragged columns.
+    Of each pair of forests the first sees only the columns at the places `relative`, all when None. Above `most` rows
+    each pair draws its own negatives, weighted up. BadPurchases for infinite features or ragged columns.
     """
     if not len(rows) == len(bought) == len(size):
         raise BadPurchases("columns of different lengths")
@@ -71,14 +89,17 @@ def fit_forests(
         raise BadPurchases("a feature is infinite or a basket has no size")
     if bought.sum() < LEAST_POSITIVES or bought.all():
         raise TooLittle("too few purchases to learn from")
-    chosen, weight = _drawn(bought, seed, most)
-    rows, bought, size = rows[chosen], bought[chosen], size[chosen]
-    limits = edges(rows)
-    bins = binned(rows, limits)
     seen = np.arange(rows.shape[1]) if relative is None else relative
-    plain = planted(_fitted(bins[:, seen], bought, weight, seed), [limits[place] for place in seen.tolist()])
-    by_basket = planted(_fitted(bins, bought, weight / size, seed + 1), limits)
-    return Forests(replace(plain, feature=seen[plain.feature].astype(np.int32)), by_basket)
+    limits: list[Floats] = []
+    plain, by_basket = [], []
+    for start in range(seed, seed + 2 * pairs, 2):
+        chosen, weight = _drawn(bought, start, most)
+        limits = limits or edges(rows[chosen])
+        bins, given = binned(rows[chosen], limits), bought[chosen]
+        one = planted(_fitted(bins[:, seen], given, weight, start), [limits[place] for place in seen.tolist()])
+        plain.append(replace(one, feature=seen[one.feature].astype(np.int32)))
+        by_basket.append(planted(_fitted(bins, given, weight / size[chosen], start + 1), limits))
+    return Forests(tuple(plain), tuple(by_basket))
 
 
 def _drawn(bought: NDArray[np.bool_], seed: int, most: int) -> tuple[NDArray[np.int64], Floats]:

@@ -6,6 +6,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from recommend import forest, ranker
 from recommend.matrix import BadPurchases
+from recommend.places import ranks
 
 MEMBER = np.repeat([0, 1], [3, 3])
 BOUGHT = np.array([False, True, False, True, False, True])
@@ -85,8 +86,25 @@ def test_the_first_forest_sees_only_the_relative_columns() -> None:
     relative = ranker.relative_places(["item_popular", "basket_half_3", "rank_alike", "member_size", "price"])
     assert relative.tolist() == [1, 2]
     forests = ranker.fit_forests(rows, bought, size, seed=3, relative=relative)
-    assert set(forests.plain.feature.tolist()) == {1, 2}
-    assert 0 in forests.by_basket.feature.tolist()
+    assert set(forests.plain[0].feature.tolist()) == {1, 2}
+    assert 0 in forests.by_basket[0].feature.tolist()
+
+
+def test_pairs_of_forests_draw_their_own_rows_and_what_leads_gets_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranker, "LEADING", 30)
+    monkeypatch.setattr(ranker, "LEADING_NEW", 15)
+    rows, bought, size = drawn(missing=0.05)
+    forests = ranker.fit_forests(rows, bought, size, seed=3, most=600, pairs=2)
+    assert len(forests.plain) == len(forests.by_basket) == 2
+    every = [forest.log_odds(rows) for forest in (*forests.plain, *forests.by_basket)]
+    assert not np.allclose(every[0], every[1])
+    assert forests.log_odds(rows) == pytest.approx(np.mean(every, axis=0), abs=1e-5)
+    member, new = np.repeat(np.arange(9), 100), rows[:, 3] > 1
+    odds, first = forests.leading_odds(rows, member, new), every[2]
+    place = ranks(member, first)
+    assert odds[place < 30] == pytest.approx(forests.log_odds(rows)[place < 30], abs=1e-5)
+    assert (odds[(place >= 30) & ~new] == first[(place >= 30) & ~new]).all()
+    assert (odds[new] != first[new]).sum() > (new & (place < 30)).sum()
 
 
 def test_a_calibration_rises_and_meets_what_happened() -> None:
