@@ -12,8 +12,8 @@ from handlers.grammar import UNSURE
 from handlers.nlu import lexicon
 from handlers.nlu.phrases import UNKNOWN
 
-ACT, ASK, ASK_ACTION, ASK_CLAUSE = 0.7, 0.4, 0.5, 0.7
-MOST_NEAR, LEAST_NEAR, MOST_CLAUSES, SHORTEST, SHORT = 5, 0.02, 4, 3, 14
+ACT, ASK, ASK_ACTION, ASK_CLAUSE = 0.7, 0.3, 0.5, 0.7
+MOST_NEAR, LEAST_NEAR, MOST_CLAUSES, SHORTEST, SHORT = 5, 0.02, 6, 3, 14
 # more strangers are among the phrases than people type: a corrected prior (Saerens et al., Neural Computation 14, 2002)
 STRANGERS = 0.6
 SMALL_TALK = frozenset((UNKNOWN, "greeting", "thanks", "confirm", "cancel", "verify_code", "help", "resend"))
@@ -55,11 +55,13 @@ def decide(plain: str, *, staff: bool = False) -> Guess:
 
 
 def _told(plain: str, staff: bool) -> tuple[str, float] | None:
-    """Return the wish within a story: the likeliest of its clauses that is likely by itself."""
+    """Return the wish within a story: the likeliest of its last clauses that is likely by itself; none if not ours."""
+    if lexicon.is_foreign(plain):
+        return None
     clauses = [clause.strip() for clause in _CLAUSES.split(plain) if len(clause.strip()) >= SHORTEST]
     if len(clauses) < 2:
         return None
-    found = [_ranked(clause, staff)[0] for clause in clauses[:MOST_CLAUSES]]
+    found = [_ranked(clause, staff)[0] for clause in clauses[-MOST_CLAUSES:]]
     likely = [(intent, p) for intent, p in found if p >= ASK_CLAUSE and intent not in SMALL_TALK]
     return max(likely, key=lambda pair: pair[1], default=None)
 

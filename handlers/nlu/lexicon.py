@@ -39,7 +39,7 @@ def _spoken() -> Mapping[tuple[str, ...], tuple[str, ...]]:
 @lru_cache(maxsize=1)
 def _foreign() -> re.Pattern[str]:
     named = sorted((word for word, concepts in words().items() if "FOREIGN" in concepts), key=len, reverse=True)
-    return re.compile("|".join(rf"\b{word}\b" if word.isascii() else word for word in named))
+    return re.compile("|".join(rf"(?<![a-z0-9]){word}(?![a-z0-9])" if word.isascii() else word for word in named))
 
 
 def is_foreign(plain: str) -> bool:

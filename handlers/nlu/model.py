@@ -14,7 +14,7 @@ from handlers.nlu.features import Reader
 from handlers.nlu.words import Words
 
 FILE = Path(__file__).with_name("model.npz")
-STEPS, CLIPPED, FEATURES = 15, 99.9, 100_000
+STEPS, CLIPPED, FEATURES = 7, 99.9, 100_000
 Floats = NDArray[np.float32]
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-HIDDEN, EPOCHS, BATCH, RATE = 96, 6, 256, 0.05
+HIDDEN, EPOCHS, BATCH, RATE = 96, 8, 256, 0.05
 # how much of a line, and of the hidden layer, is left out at random while fitting
-INPUT_LOST, HIDDEN_LOST = 0.15, 0.3
+INPUT_LOST, HIDDEN_LOST = 0.3, 0.5
 LITTLE = 1e-6
 Floats = NDArray[np.float32]
 
