@@ -163,6 +163,7 @@ class _Lines:
                 found = self.known[(target, cell)] = parse(cell)
         except (cells.BadCell, ValueError, InvalidOperation, TypeError) as error:
             why = str(error) if isinstance(error, cells.BadCell) else "读不懂"
+            why += ",要写成 2024-03-01,或整数" if isinstance(error, cells.BadCell) and error.code == "date_bad" else ""
             said = str(cell)[:20]
             raise TableError(f"{self.file} 第 {number} 行「{self.taken[target][0]}」列:{why}({said})") from error
         return found

@@ -74,7 +74,7 @@ def test_what_is_dropped_is_counted(file: Path) -> None:
         ("member,item\na,b\n", "没有「日期或第几单」列"),
         ("day,item\n1,b\n", "没有「会员」列:可以叫 member、member_id"),
         ("member,day\na,1\n", "没有「商品」列"),
-        ("member,day,item\na,1,b\na,soon,b\n", "第 3 行「day」列:日期认不出来(soon)"),
+        ("member,day,item\na,1,b\na,soon,b\n", "第 3 行「day」列:日期认不出来,要写成 2024-03-01,或整数(soon)"),
         ("member,day,item\na,1,b\na,2024-01-01,b\n", "第 3 行「day」列:日期和数字混在一列里"),
         ("member,date,item\na,2024-02-30,b\n", "第 2 行「date」列:日期写的那一天不存在"),
         ("member,day,item\na,99999999,b\n", "第 2 行「day」列:第几天或第几单的数太大"),
