@@ -65,7 +65,7 @@ def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int]:
 
     service = open_service(config)
     shop, now = service.config.shop, service.clock.now()
-    store = Store(service.database, service.config.recommend, service.models, shop.zone)
+    store = Store(service.database, service.config.recommend, service.models, shop.zone, shop.day_start)
     today = day_number(business_date(now, shop.zone))
     try:
         log, shelf = store.read(now)

@@ -57,7 +57,7 @@ def _cycles(service: Service, connection: Connection, member: int) -> list[dict[
     names = features.category_names(connection)
     without = features.excluded_codes(rules, names)
     row = scored.read(connection, [member], business_date(now, shop.zone), now).get(member)
-    if row is not None and row.score.cycles:
+    if row is not None and row.score.cycles is not None:
         return [
             {
                 "category": names.get(one.category, one.category), "due": one.due.isoformat(), "gap_days": one.gap,

@@ -62,7 +62,8 @@ def score(config: ConfigPath = DEFAULT, json: Json = False) -> None:
 def _run(service: Service, fit: bool, json: bool) -> None:
     from recommend.store import Store  # brings scikit-learn
 
-    store = Store(service.database, service.config.recommend, service.models, service.config.shop.zone)
+    shop = service.config.shop
+    store = Store(service.database, service.config.recommend, service.models, shop.zone, shop.day_start)
     try:
         with Steps() as steps:
             night = store.run(service.clock.now(), fit=fit, told=steps.told)
@@ -100,7 +101,7 @@ def _lines(versions: list[Version], scored: dict[str, Any], last: dict[str, Any]
     if scored["members"]:
         stages = "、".join(f"{STAGES.get(stage, stage)} {many}" for stage, many in sorted(scored["stages"].items()))
         lines.append(f"打分\t{scored['members']} 位会员,截至 {scored['newest']} 早上:{stages}")
-    return lines + ([f"上次\t{last['line']}"] if last else [])
+    return lines + ([f"上次\t{last['at'][:16].replace('T', ' ')} UTC\t{last['line']}"] if last else [])
 
 
 def _measured(one: Version) -> str:

@@ -107,7 +107,8 @@ class Running:
 
 def night_of(service: Service) -> Night:
     """Return the recommender's night of one installation."""
-    return Night(service.database, service.config.recommend, service.models, service.config.shop.zone)
+    shop = service.config.shop
+    return Night(service.database, service.config.recommend, service.models, shop.zone, shop.day_start)
 
 
 def schedule_of(service: Service, *, night: Night | None = None, wake: Callable[[], None] = lambda: None) -> Schedule:

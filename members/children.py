@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from members import audit, tags
+from members import audit, inferring, tags
 from members.audit import Actor
 from members.errors import MemberError
 from members.identity import lock
@@ -145,6 +145,7 @@ def settle_tags(connection: Connection, member: int, *, by: Actor, now: datetime
         tags.take_off(connection, member, tag, by=by, now=now)
     for tag in sorted(wanted - carried):
         tags.put(connection, member, tag, source="member", by=by, now=now)
+    inferring.end_of_children(connection, member, now=now)
 
 
 def move_along(

@@ -14,6 +14,7 @@ from members import inferring, scores
 from members.tables import Consent, ConsentEvent, Member, table
 
 consents, events, members = table(Consent), table(ConsentEvent), table(Member)
+PERSONALISED = "personalised"
 MARKETING = "marketing"
 SMS = "sms"
 _GET = select(consents.c.topic, consents.c.granted, consents.c.remaining).where(consents.c.subject == bindparam("who"))
@@ -117,7 +118,7 @@ def refused_topics(connection: Connection, member: int) -> set[str]:
 def personalise(connection: Connection, member: int, wanted: bool, *, source: str, now: datetime) -> None:
     """Switch personalised offers on or off (PIPL art. 24); off, what was worked out and inferred is forgotten."""
     connection.execute(update(members).where(members.c.id == member).values(personalised=wanted))
-    answer(connection, of_member(member), "personalised", wanted, source=source, now=now)
+    answer(connection, of_member(member), PERSONALISED, wanted, source=source, now=now)
     if not wanted:
         scores.drop(connection, [member])
         inferring.end(connection, [member], now=now)

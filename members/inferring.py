@@ -13,33 +13,41 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from members.tables import Child, Member, MemberTag, table
+from members import scores
+from members.tables import Child, MemberTag, table
 from members.tags import clean
 
-BY = "recommend"
+BY, OF_CHILD = "recommend", "recommend:child"
+OWN = (BY, OF_CHILD)
 STEP = 0.05  # a confidence that moved less is left alone
 SOURCE = "inferred"
-tags, members, children = table(MemberTag), table(Member), table(Child)
+tags, children = table(MemberTag), table(Child)
 _OF: BindParameter[Any] = bindparam("of", expanding=True)
 _CARRIED = select(tags.c.member_id, tags.c.tag, tags.c.source, tags.c.by, tags.c.confidence).where(
     tags.c.member_id.in_(_OF), tags.c.ended_at.is_(None)
 )
 _TAKEN_OFF = select(tags.c.member_id, tags.c.tag).where(tags.c.member_id.in_(_OF), tags.c.ended_by.like("staff:%"))
-_PERSONAL = select(members.c.id).where(members.c.id.in_(_OF), members.c.state == "active", members.c.personalised)
 _PARENTS = select(children.c.member_id).where(children.c.member_id.in_(_OF), children.c.ended_at.is_(None))
+_OWN = (tags.c.source == SOURCE) & ((tags.c.by == BY) | (tags.c.by == OF_CHILD))  # an IN list is refused by executemany
 _NEW = upsert(tags)
 _PUT = _NEW.on_conflict_do_update(
     index_elements=[tags.c.member_id, tags.c.tag],
     index_where=tags.c.ended_at.is_(None),
-    set_={"confidence": _NEW.excluded.confidence, "at": _NEW.excluded.at},
-    where=(tags.c.source == SOURCE) & (tags.c.by == BY),
+    set_={name: _NEW.excluded[name] for name in ("confidence", "at", "by")},
+    where=_OWN,
 )
-_MINE = (tags.c.source == SOURCE) & (tags.c.by == BY) & tags.c.ended_at.is_(None)
+_MINE = _OWN & tags.c.ended_at.is_(None)
 _END = (
     update(tags)
     .where(tags.c.member_id == bindparam("whose"), tags.c.tag == bindparam("word"), _MINE)
     .values(ended_at=bindparam("moment"), ended_by=BY)
 )
+_END_CHILDLIKE = (
+    update(tags)
+    .where(tags.c.member_id == bindparam("whose"), tags.c.by == OF_CHILD, _MINE)
+    .values(ended_at=bindparam("moment"), ended_by=BY)
+)
+_CARRIERS = select(tags.c.member_id).where(_MINE).distinct().order_by(tags.c.member_id)
 _END_ALL = update(tags).where(tags.c.member_id.in_(_OF), _MINE).values(ended_at=bindparam("moment"), ended_by=BY)
 
 
@@ -48,11 +56,12 @@ def refresh(
 ) -> int:
     """Make the inferred tags of these members what is wanted ({member: {tag: confidence}}); return how many changed."""
     bound = {"of": list(wanted)}
-    personal, parents = (set(connection.scalars(one, bound)) for one in (_PERSONAL, _PARENTS))
+    personal = set(scores.personal(connection, list(wanted), now))
+    parents = set(connection.scalars(_PARENTS, bound))
     refused = {(row.member_id, row.tag) for row in connection.execute(_TAKEN_OFF, bound)}
     carried: dict[int, dict[str, tuple[bool, float]]] = defaultdict(dict)
     for member, tag, source, by, confidence in connection.execute(_CARRIED, bound):
-        carried[member][tag] = (source == SOURCE and by == BY, confidence)
+        carried[member][tag] = (source == SOURCE and by in OWN, confidence)
     puts, ends = [], []
     for member, words in wanted.items():
         kept = {
@@ -68,7 +77,7 @@ def refresh(
             if (member, tag) not in refused and _changes(mine.get(tag), sure)
         ]
     if puts:
-        connection.execute(_PUT, [_row(*one, now) for one in puts])
+        connection.execute(_PUT, [_row(*one, OF_CHILD if one[1] in of_children else BY, now) for one in puts])
     if ends:
         connection.execute(_END, [{"whose": member, "word": tag, "moment": now} for member, tag in ends])
     return len(puts) + len(ends)
@@ -78,12 +87,23 @@ def _changes(carried: tuple[bool, float] | None, sure: float) -> bool:
     return carried is None or (carried[0] and abs(carried[1] - sure) >= STEP)
 
 
-def _row(member: int, tag: str, sure: float, now: datetime) -> dict[str, object]:
+def _row(member: int, tag: str, sure: float, by: str, now: datetime) -> dict[str, object]:
     return {
-        "member_id": member, "tag": tag, "source": SOURCE, "confidence": sure, "at": now, "by": BY, "ended_by": "",
+        "member_id": member, "tag": tag, "source": SOURCE, "confidence": sure, "at": now, "by": by, "ended_by": "",
     }  # fmt: skip
 
 
 def end(connection: Connection, wanted: Sequence[int], *, now: datetime) -> int:
     """Take every inferred tag off these members; return how many."""
     return connection.execute(_END_ALL, {"of": list(wanted), "moment": now}).rowcount
+
+
+def end_of_children(connection: Connection, member: int, *, now: datetime) -> None:
+    """Take off what tells of children when no child of the member is told any more."""
+    if connection.execute(_PARENTS, {"of": [member]}).first() is None:
+        connection.execute(_END_CHILDLIKE, {"whose": member, "moment": now})
+
+
+def carriers(connection: Connection) -> list[int]:
+    """Return who carries an inferred tag."""
+    return list(connection.scalars(_CARRIERS))

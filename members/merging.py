@@ -122,6 +122,7 @@ def merge(
     value = merging_value.carry(connection, pair)
     rows = merging_rows.carry(connection, pair)
     many = _carry_identities(connection, vault, pair)
+    _forget_inferred(connection, pair)  # before tags are carried: made anew tonight, from what is one person's now
     tags = merging_profile.carry_tags(connection, pair)
     for child in children.hand_over(connection, vault, source, target):
         merging_rows.note(connection, pair.id, "child", str(child))
@@ -129,8 +130,6 @@ def merge(
     profile = merging_profile.carry_profile(connection, rules, pair)
     if connection.execute(_JOIN, {"member": source, "into": target}).rowcount != 1:
         raise MemberError("busy")
-    scores.drop(connection, [source, target])  # made anew tonight, from what is one person's now
-    inferring.end(connection, [source], now=now)
     done = Merge(pair.id, source, target, value.moved, rows["coupon"], rows["order"], many)
     facts = {"moved": dict(value.moved), "rows": rows, "identities": many, "tags": tags, "profile": profile}
     connection.execute(_SET_DETAIL, {"which": pair.id, "facts": facts})
@@ -160,7 +159,7 @@ def unmerge(
     before = {"source": _owned(connection, pair.source), "target": _owned(connection, pair.target)}
     value = merging_value.bring_back(connection, pair)
     done = _bring_back(connection, vault, pair, row, value)
-    scores.drop(connection, [pair.source, pair.target])
+    _forget_inferred(connection, pair)
     for member in sorted((pair.source, pair.target)):
         tiers.review(connection, rules, member, by=by, now=now)
     detail = {"merge": merge_id, "source": pair.source, "target": pair.target, "missing": dict(done.missing)}
@@ -175,6 +174,11 @@ def present(connection: Connection, member: int) -> int:
         member = row.merged_into
         row = connection.execute(_STATE, {"member": member}).one_or_none()
     return member
+
+
+def _forget_inferred(connection: Connection, pair: Pair) -> None:
+    scores.drop(connection, [pair.source, pair.target])
+    inferring.end(connection, [pair.source, pair.target], now=pair.now)
 
 
 def _hold(connection: Connection, *pair: int) -> None:

@@ -101,7 +101,11 @@ def return_consents(connection: Connection, pair: Pair, since: datetime) -> None
 def _refuse_too(connection: Connection, pair: Pair, topic: str) -> None:
     subject = consent.of_member(pair.source)
     if consent.topics(connection, subject).get(topic, (True, None))[0]:
-        consent.answer(connection, subject, topic, False, source=f"un{pair.mark}", now=pair.now)
+        mark = f"un{pair.mark}"
+        if topic == consent.PERSONALISED:
+            consent.personalise(connection, pair.source, False, source=mark, now=pair.now)
+        else:
+            consent.answer(connection, subject, topic, False, source=mark, now=pair.now)
 
 
 def _answers(connection: Connection, member: int) -> list[Row[Any]]:

@@ -1,8 +1,9 @@
 """What the recommender worked out last for each member and article: one row each, replaced every night.
 
 A suggestion is [sku, probability, long-term, short-term, kind, words]; a cycle is [category, last day, mean gap, due
-day, chance of return, purchase days, [chance that a reminder hits on the row's day, the next day, …]]; a companion is
-[sku, times chance, confidence]. Days are ISO dates. Who refused personal choices has no row.
+day, chance of return, purchase days, [chance that a reminder hits on the row's day, the next day, …]]; None instead
+of cycles says that nothing was forecast. A companion is [sku, times chance, confidence]. Days are ISO dates. Who
+refused personal choices has no row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +15,12 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.prepared import Prepared, among
-from members.tables import Member, MemberScore, Order, Product, ProductScore, table
+from members.tables import Member, MemberScore, Merge, Order, Product, ProductScore, table
 
 CHUNK = 500
 LEAST_ORDERS = 200  # below that, simple counts say as much
 scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
-orders = table(Order)
+orders, merges = table(Order), table(Merge)
 _ORDERS = select(orders.c.id).where(orders.c.member_id.is_not(None), orders.c.state != "refunded").limit(LEAST_ORDERS)
 _COLUMNS = (
     "member_id", "day", "suggestions", "cycles", "stage", "rhythm", "silence", "value_decile", "rfm", "rfm_version",
@@ -28,9 +29,11 @@ _COLUMNS = (
 
 
 def _upsert(rows: Any, key: str) -> Any:
+    """Replace a row, but never a newer one by an older: a night that was overtaken changes nothing."""
     statement = upsert(rows)
     changed = {column.name: statement.excluded[column.name] for column in rows.c if column.name != key}
-    return statement.on_conflict_do_update(index_elements=[rows.c[key]], set_=changed)
+    newer = statement.excluded.at >= rows.c.at if "at" in rows.c else statement.excluded.day >= rows.c.day
+    return statement.on_conflict_do_update(index_elements=[rows.c[key]], set_=changed, where=newer)
 
 
 _PUT, _PUT_PRODUCT = _upsert(scores, "member_id"), _upsert(products, "product_id")
@@ -38,8 +41,21 @@ _OF = Prepared(select(*(scores.c[name] for name in _COLUMNS)).where(among(scores
 _COMPANIONS = select(articles.c.sku, products.c.companions).where(
     products.c.product_id == articles.c.id, articles.c.sku.in_(bindparam("skus", expanding=True))
 )
-_MAY = select(members.c.id).where(members.c.id.in_(bindparam("of", expanding=True)), members.c.state == "active")
-_PERSONAL = _MAY.where(members.c.personalised)
+_PARTED = (
+    select(merges.c.id)
+    .where((merges.c.source_id == members.c.id) | (merges.c.target_id == members.c.id))
+    .where((merges.c.at >= bindparam("read_at")) | (merges.c.undone_at >= bindparam("read_at")))
+    .correlate(members)
+)
+_PERSONAL = (
+    select(members.c.id)
+    .where(
+        members.c.id.in_(bindparam("of", expanding=True)), members.c.state == "active", members.c.personalised,
+        ~_PARTED.exists(),
+    )
+    .order_by(members.c.id)
+    .with_for_update(of=members)
+)  # fmt: skip
 _STALE = delete(scores).where(scores.c.day < bindparam("before"))
 _FORGET = delete(scores).where(scores.c.member_id.in_(bindparam("of", expanding=True)))
 _STALE_PRODUCTS = delete(products).where(products.c.day < bindparam("before"))
@@ -52,7 +68,7 @@ class Score:
     member: int
     day: date
     suggestions: Sequence[Sequence[Any]] = ()
-    cycles: Sequence[Sequence[Any]] = ()
+    cycles: Sequence[Sequence[Any]] | None = None
     stage: str = ""
     rhythm: int = 0
     silence: int = 0
@@ -67,10 +83,19 @@ def worth_scoring(connection: Connection) -> bool:
     return len(connection.execute(_ORDERS).all()) == LEAST_ORDERS
 
 
+def personal(connection: Connection, wanted: Sequence[int], read_at: datetime) -> list[int]:
+    """Return those of whom something may be worked out, and hold them until the transaction ends.
+
+    Not who is gone or wants nothing personal, nor who was merged or parted since the receipts were read: those were
+    two persons', or one's, then.
+    """
+    return list(connection.scalars(_PERSONAL, {"of": list(wanted), "read_at": read_at}))
+
+
 def put_many(connection: Connection, found: Sequence[Score], *, now: datetime) -> int:
-    """Replace the rows of these members; those who are gone or want nothing personal get none. Returns how many."""
+    """Replace the rows of these members by what was worked out of the receipts read at `now`; return how many."""
     wanted = {one.member: one for one in found}
-    allowed = connection.scalars(_PERSONAL, {"of": list(wanted)}).all()
+    allowed = personal(connection, list(wanted), now)
     rows = [_row(wanted[member]) | {"at": now} for member in allowed]
     if rows:
         connection.execute(_PUT, rows)
@@ -79,7 +104,8 @@ def put_many(connection: Connection, found: Sequence[Score], *, now: datetime) -
 
 def _row(score: Score) -> dict[str, Any]:
     row = {name.name: getattr(score, name.name) for name in fields(score)}
-    return row | {"member_id": row.pop("member"), "suggestions": list(score.suggestions), "cycles": list(score.cycles)}
+    cycles = None if score.cycles is None else list(score.cycles)
+    return row | {"member_id": row.pop("member"), "suggestions": list(score.suggestions), "cycles": cycles}
 
 
 def of_members(connection: Connection, wanted: Sequence[int]) -> dict[int, Score]:

@@ -6,7 +6,7 @@ morning can be told; the sale closed as nothing counts as never made.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,13 +27,16 @@ Told = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What is told of the items of a log, one entry each: sku, name, category code and name, type, price, own brand."""
+    """What is told of the items of a log, one entry each: sku, name, category code and name, price, own brand.
+
+    `type` is the type within its category, `kind` what the type is called."""
 
     sku: NDArray[Any]
     name: NDArray[Any]
     category: NDArray[Any]
     category_name: NDArray[Any]
     type: NDArray[Any]
+    kind: NDArray[Any]
     price: NDArray[np.int64]
     own: NDArray[np.bool_]
     active: NDArray[np.bool_]
@@ -58,33 +61,35 @@ def day_of(number: int) -> date:
 
 
 def read(
-    connection: Connection, *, now: datetime, zone: ZoneInfo, without: Sequence[str] = (),
+    connection: Connection, *, now: datetime, zone: ZoneInfo, day_start: time = time(), without: Sequence[str] = (),
     told: Told = lambda rows: None,
 ) -> PurchaseLog:  # fmt: skip
-    """Return what active members bought up to `now`, net lines by member, day and product id; amounts in 分.
+    """Return what active members bought up to `now`, lines by member, day and product id; amounts in 分.
 
     `without`: category codes to leave out, with what has no category. `told` gets the rows of each portion.
     BadPurchases when there is nothing.
     """
     sold = list(_portions(connection, _sold(now, without), told))
-    back = list(_returned(connection, now, zone, without))
+    back = list(_returned(connection, now, zone, day_start, without))
     parts = [*sold, np.array(back, dtype=np.int64).reshape(-1, 5)]
     columns = np.concatenate(parts).T
     if not columns.shape[1]:
         raise BadPurchases("no purchases")
-    return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4])
+    return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4], dated=True)
 
 
 def _sold(now: datetime, without: Sequence[str]) -> Any:
     closed = (orders.c.state == "refunded") & (orders.c.total == 0)
-    return (
-        select(orders.c.member_id, orders.c.day, lines.c.product_id, lines.c.quantity, lines.c.amount)
-        .select_from(
-            orders.join(lines, lines.c.order_id == orders.c.id)
-            .join(products)
-            .join(members, members.c.id == orders.c.member_id)
-        )
-        .where(members.c.state == "active", orders.c.at <= now, ~closed, _wanted(without))
+    return _lines(orders.c.member_id, orders.c.day, lines.c.product_id, lines.c.quantity, lines.c.amount).where(
+        members.c.state == "active", orders.c.at <= now, ~closed, _wanted(without)
+    )
+
+
+def _lines(*columns: Any) -> Any:
+    return select(*columns).select_from(
+        orders.join(lines, lines.c.order_id == orders.c.id)
+        .join(products, products.c.id == lines.c.product_id)
+        .join(members, members.c.id == orders.c.member_id)
     )
 
 
@@ -102,25 +107,45 @@ def _portions(connection: Connection, statement: Any, told: Told) -> Iterator[ND
 
 
 def _returned(
-    connection: Connection, now: datetime, zone: ZoneInfo, without: Sequence[str]
+    connection: Connection, now: datetime, zone: ZoneInfo, day_start: time, without: Sequence[str]
 ) -> Iterator[tuple[int, int, int, int, int]]:
-    given = (
-        select(orders.c.id, orders.c.member_id, refunds.c.at, refunds.c.detail)
-        .select_from(
-            refunds.join(orders, orders.c.id == refunds.c.order_id).join(members, members.c.id == orders.c.member_id)
-        )
-        .where(members.c.state == "active", refunds.c.at <= now)
-        .order_by(refunds.c.id)
-    )
-    found = [row for row in connection.execute(given) if (row.detail or {}).get("lines")]
-    sku = {piece[1] for row in found for piece in row.detail["lines"]}
-    known = select(products.c.sku, products.c.id).where(products.c.sku.in_(sku), _wanted(without))
-    product = {row.sku: row.id for row in connection.execute(known)}
-    for row in found:
-        day = day_number(business_date(row.at, zone))
-        for _, code, pieces, amount in row.detail["lines"]:
-            if pieces and code in product:
-                yield row.member_id, day, product[code], -int(pieces), -int(amount)
+    """Yield what came back as (member, day, product, −pieces, −分).
+
+    A refund that names lines gives them back on its day. What else the lines say came back (a sale taken back whole, a
+    refund of the rest) went with the last refund, or without any on the day of the sale.
+    """
+    events = _events(connection, now, zone, day_start)
+    given = _lines(
+        orders.c.id,
+        orders.c.member_id,
+        orders.c.day,
+        lines.c.line_no,
+        lines.c.product_id,
+        lines.c.refunded_quantity,
+        lines.c.refunded_amount,
+    ).where(members.c.state == "active", orders.c.at <= now, lines.c.refunded_quantity > 0, _wanted(without))
+    for order, member, sold, line, product, pieces, amount in connection.execute(given):
+        last, rest, money = sold, pieces, amount
+        for day, known, named in events.get(order, ()):
+            last = day if known else None
+            some, paid = named.get(line, (0, 0))
+            rest, money = rest - some, money - paid
+            if some and known:
+                yield member, day_number(day), product, -some, -paid
+        if rest > 0 and last is not None:
+            yield member, day_number(last), product, -rest, -max(0, money)
+
+
+def _events(
+    connection: Connection, now: datetime, zone: ZoneInfo, day_start: time
+) -> dict[int, list[tuple[date, bool, dict[int, tuple[int, int]]]]]:
+    """Return {order: [(day of a refund, whether it was made by `now`, {line: (pieces, 分)})]} in their order."""
+    found: dict[int, list[tuple[date, bool, dict[int, tuple[int, int]]]]] = {}
+    wanted = select(refunds.c.order_id, refunds.c.at, refunds.c.detail).order_by(refunds.c.at, refunds.c.id)
+    for order, at, detail in connection.execute(wanted):
+        named = {int(line): (int(pieces), int(amount)) for line, _, pieces, amount in (detail or {}).get("lines", ())}
+        found.setdefault(order, []).append((business_date(at, zone, day_start), at <= now, named))
+    return found
 
 
 def shelf(connection: Connection, items: NDArray[Any]) -> Shelf:
@@ -140,6 +165,7 @@ def shelf(connection: Connection, items: NDArray[Any]) -> Shelf:
         np.array([row.category or "" for row in rows], dtype=object),
         np.array([row.group or row.category or "" for row in rows], dtype=object),
         np.array([row.type and f"{row.category} {row.type}" for row in rows], dtype=object),
+        np.array([row.type for row in rows], dtype=object),
         np.array([row.price for row in rows], dtype=np.int64),
         np.array([bool(row.own_brand) for row in rows], dtype=np.bool_),
         np.array([bool(row.active) for row in rows], dtype=np.bool_),

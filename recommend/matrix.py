@@ -28,7 +28,8 @@ class BadPurchases(ValueError):
 class PurchaseLog:
     """Rows rising by (member, day, item), one each; `member` and `item` are positions in `members` and `items`.
 
-    Quantities are pieces, negative on returned lines; amounts are integer 分, 0 where unknown.
+    Quantities are pieces, negative on returned lines; amounts are integer 分, 0 where unknown. `dated`: the days are
+    certainly dates, so that nobody need guess whether they are only the order of baskets.
     """
 
     member: Codes
@@ -38,6 +39,7 @@ class PurchaseLog:
     amount: Amounts
     members: Labels
     items: Labels
+    dated: bool = False
 
     def __post_init__(self) -> None:
         """Raise BadPurchases for ragged, out-of-range or unsorted columns; an empty log is allowed."""
@@ -103,7 +105,8 @@ class PurchaseLog:
     def lifted(self, parent: Codes, names: Labels) -> "PurchaseLog":
         """Return the log by each item's parent (position in `names`, −1 for none), as `at_level` does."""
         rows = self._only((parent >= 0)[self.item])
-        return _summed(rows.member, rows.day, parent[rows.item], rows.quantity, rows.amount, self.members, names)
+        columns = rows.member, rows.day, parent[rows.item], rows.quantity, rows.amount
+        return _summed(*columns, self.members, names, self.dated)
 
     def extended(self, more: "PurchaseLog") -> "PurchaseLog":
         """Return this log with another day's or week's added; new members and items get codes."""
@@ -115,17 +118,19 @@ class PurchaseLog:
         ]  # fmt: skip
         columns = [np.concatenate(pair) for pair in zip(*parts, strict=True)]
         member, day, item, quantity, amount = columns
-        return _summed(member, day, item, quantity, amount, members, items)
+        return _summed(member, day, item, quantity, amount, members, items, self.dated and more.dated)
 
 
 def from_arrays(
     member: ArrayLike, day: ArrayLike, item: ArrayLike, quantity: ArrayLike | None = None,
-    amount: ArrayLike | None = None, *, gift: ArrayLike | None = None,
+    amount: ArrayLike | None = None, *, gift: ArrayLike | None = None, dated: bool = False,
 ) -> PurchaseLog:  # fmt: skip
     """Return the log of these lines in any order; lines of one member, day and item become one, gifts are left out.
 
-    `day` holds whole numbers or numpy dates; BadPurchases for NaN, NaT, fractions of days, ragged or no lines.
+    `day` holds whole numbers or numpy dates; `dated`: the numbers are dates, too. BadPurchases for NaN, NaT, fractions
+    of days, ragged or no lines.
     """
+    dated = dated or np.issubdtype(np.asarray(day).dtype, np.datetime64)
     columns = [np.asarray(member), _days(np.asarray(day)), np.asarray(item)]
     count = len(columns[0])
     columns += [_whole("quantity", quantity, count, 1), _whole("amount", amount, count, 0)]
@@ -139,7 +144,7 @@ def from_arrays(
     members, member_code = np.unique(columns[0][bought], return_inverse=True)
     items, item_code = np.unique(columns[2][bought], return_inverse=True)
     rest = [column[bought] for column in columns]
-    return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items)
+    return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items, dated)
 
 
 def from_frame(frame: Any, names: Mapping[str, str] | None = None) -> PurchaseLog:
@@ -151,7 +156,7 @@ def from_frame(frame: Any, names: Mapping[str, str] | None = None) -> PurchaseLo
     missing = [own[name] for name in ("member", "day", "item") if own[name] not in frame.columns]
     if missing:
         raise BadPurchases(f"columns missing: {', '.join(missing)}")
-    given = {name: frame[column].to_numpy() for name, column in own.items() if column in frame.columns}
+    given: dict[str, Any] = {name: frame[column].to_numpy() for name, column in own.items() if column in frame.columns}
     return from_arrays(**given)
 
 
@@ -166,7 +171,8 @@ def from_parquet(path: Path, names: Mapping[str, str] | None = None) -> Purchase
         raise BadPurchases(f"columns missing: {', '.join(missing)}")
     wanted = {name: column for name, column in own.items() if column in file.schema_arrow.names}
     table = file.read(columns=list(wanted.values()))
-    return from_arrays(**{name: np.asarray(table[column].to_pylist()) for name, column in wanted.items()})
+    given: dict[str, Any] = {name: np.asarray(table[column].to_pylist()) for name, column in wanted.items()}
+    return from_arrays(**given)
 
 
 def net_of_returns(log: PurchaseLog) -> PurchaseLog:
@@ -201,8 +207,11 @@ def _take_back(
 def is_order_only(log: PurchaseLog) -> bool:
     """Whether days are only basket indices: nearly all steps from a member's basket to the next are exactly 1.
 
-    Where dropped baskets left gaps, most steps are 1 and nearly all members start at the same index.
+    Never where they are known to be dates. Where dropped baskets left gaps, most steps are 1 and nearly all members
+    start at the same index.
     """
+    if log.dated:
+        return False
     first = _firsts(log.member, log.day)
     member, day = log.member[first], log.day[first]
     same = member[1:] == member[:-1]
@@ -240,7 +249,7 @@ def _rising(*keys: NDArray[Any]) -> bool:
 
 def _summed(
     member: NDArray[Any], day: NDArray[Any], item: NDArray[Any], quantity: NDArray[Any], amount: NDArray[Any],
-    members: Labels, items: Labels,
+    members: Labels, items: Labels, dated: bool,
 ) -> PurchaseLog:  # fmt: skip
     order = _by_member_day_item(member, day, item)
     member, day, item = member[order], day[order], item[order]
@@ -252,7 +261,7 @@ def _summed(
     return PurchaseLog(
         member=member[at].astype(np.int32), day=day[at].astype(np.int32), item=item[at].astype(np.int32),
         quantity=np.clip(pieces, -(2**31), 2**31 - 1).astype(np.int32), amount=paid.astype(np.int64),
-        members=members, items=items,
+        members=members, items=items, dated=dated,
     )  # fmt: skip
 
 

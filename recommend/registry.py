@@ -5,6 +5,7 @@ is learnt before that morning, and the very model that was judged is kept; the c
 earlier morning, so neither has seen the days it is judged by.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from members import models
 from members.db import Database
@@ -27,6 +29,7 @@ from recommend.quality import basket_quality, timing_quality
 from recommend.timing import TimingModel
 
 SPLIT, JUDGED, SAMPLE, KEPT = 15, 4_000, 20_000, 8
+SPARED_SECONDS = 86_400
 NEXT_BASKET, TIMING = models.KINDS
 WORDS = {NEXT_BASKET: "下一单", TIMING: "补货时间"}
 Model = Learnt | TimingModel
@@ -115,14 +118,30 @@ def refit(database: Database, shop: Workshop, kind: str, *, now: datetime) -> Ou
         except (BadModelFile, BadBasketFile, BadPurchases, OSError) as error:
             measures["current_failed"] = type(error).__name__
     file, checksum = keep(shop.folder, kind, candidate, f"{day_of(cut).isoformat()}-{now:%Y%m%d%H%M%S%f}")
-    with database.transaction() as connection:
-        number = models.add(
-            connection, kind, cut=day_of(cut), file=file, checksum=checksum, measures=measures, promoted=better, now=now
-        )
-        tidy(connection, shop.folder)
+    number = _register(database, shop, kind, cut, file, checksum, measures, better, now)
     figures = _figures(kind, measures["candidate"])
     before = f",现用的 {_figures(kind, measures['current'])}" if "current" in measures else ""
     return Outcome(kind, better, measures, f"{'启用' if better else '不如现用的,没有启用'}({figures}{before})", number)
+
+
+def _register(
+    database: Database, shop: Workshop, kind: str, cut: int, file: str, checksum: str, measures: Mapping[str, Any],
+    promoted: bool, now: datetime,
+) -> int:  # fmt: skip
+    """Register a model; when somebody else has promoted one in the same moment, once more, after theirs."""
+    for again in (True, False):
+        try:
+            with database.transaction() as connection:
+                number = models.add(
+                    connection, kind, cut=day_of(cut), file=file, checksum=checksum, measures=measures,
+                    promoted=promoted, now=now,
+                )  # fmt: skip
+                tidy(connection, shop.folder)
+                return number
+        except IntegrityError:
+            if not again:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _figures(kind: str, figures: Mapping[str, float]) -> str:
@@ -151,11 +170,18 @@ def load(folder: Path, version: Version) -> Model:
 
 
 def tidy(connection: Connection, folder: Path) -> None:
-    """Delete files that no version of the newest KEPT of each kind names."""
-    kept = {version.file for kind in models.KINDS for version in models.history(connection, kind)[:KEPT]}
-    kept |= {version.file for kind in models.KINDS if (version := models.current(connection, kind)) is not None}
+    """Delete old files but of the newest KEPT of each kind, the current one, and the one a roll-back would take.
+
+    Files of less than a day may be another process's that is about to register them.
+    """
+    kept = set()
+    for kind in models.KINDS:
+        versions = models.history(connection, kind)
+        former = [version for version in versions if version.state == "former"][:1]
+        kept |= {one.file for one in [*versions[:KEPT], *former, *(one for one in versions if one.state == "current")]}
     for path in folder.glob("*.npz"):
-        if path.name not in kept and path.name.startswith(models.KINDS):
+        old = time.time() - path.stat().st_mtime > SPARED_SECONDS
+        if old and path.name not in kept and path.name.startswith(models.KINDS):
             path.unlink(missing_ok=True)
 
 

@@ -45,7 +45,7 @@ class Scored:
 
     def cycles(self) -> "list[Cycle]":
         """Return the cycles that no purchase has ended since, the surest reminder of today first."""
-        open_ones = [one for one in self.score.cycles if one[0] not in self.categories]
+        open_ones = [one for one in self.score.cycles or () if one[0] not in self.categories]
         found = [Cycle.of(one, self.age) for one in open_ones]
         return sorted(found, key=lambda one: (-one.chance, one.due, one.category))
 

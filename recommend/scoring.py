@@ -6,7 +6,6 @@ Without a model a row has neither, and serving answers by counts.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -16,14 +15,14 @@ from numpy.typing import NDArray
 from members.scores import Score
 from recommend import nextbasket, standing
 from recommend.books import Shelf, day_of
-from recommend.matrix import PurchaseLog
+from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.nextbasket import Learnt, NextBasket
 from recommend.ranked import POPULAR, Ranked
 from recommend.standing import Standing
 from recommend.timing import BLOCK, Forecast, TimingModel
 
 SUGGESTED, NEW, CYCLES, LEAST_CHANCE = 24, 5, 20, 0.03
-SOON_DAYS, SOON_CHANCE, LONG_AGO = 7, 0.3, 365
+SOON_CHANCE, LONG_AGO = 0.3, 365
 CHANCES = ("probability", "long_term", "short_term")
 Rows = NDArray[Any]
 Suggested = list[list[Any]]
@@ -42,10 +41,7 @@ class Scorer:
     def scores(self, scheme: Any = None) -> Iterator[list[Score]]:
         """Yield the rows of so many members after so many, in the order of the log's members."""
         where = standing.of(self.log, self.today, self.shelf, scheme)
-        placed = None
-        if self.learnt is not None:
-            parents = (self.shelf.type, self.shelf.category)
-            placed = nextbasket.asked_at(self.learnt, self.log, self.today, parents=parents)
+        placed = self._placed()
         grouped = self.log.at_level(self.shelf.category)
         forecasts = iter(()) if self.timing is None else self.timing.forecasts(grouped, self.today)
         ahead = next(forecasts, None)
@@ -57,16 +53,30 @@ class Scorer:
             elif ahead is not None and not len(ahead):
                 ahead = next(forecasts, None)
             wanted = [[] for _ in members] if placed is None else self._suggestions(placed, members)
-            cycles = {} if mine is None else _cycles(mine, grouped.items)
+            cycles = None if self.timing is None else {} if mine is None else _cycles(mine, grouped.items)
             yield list(self._rows(first, members, wanted, cycles, where))
 
+    def _placed(self) -> NextBasket | None:
+        if self.learnt is None:
+            return None
+        try:
+            parents = (self.shelf.type, self.shelf.category)
+            return nextbasket.asked_at(self.learnt, self.log, self.today, parents=parents)
+        except BadPurchases:  # it was learnt on another kind of log: counts speak until the next fit
+            return None
+
     def _rows(
-        self, first: int, members: Rows, wanted: list[Suggested], cycles: Mapping[int, Suggested], where: Standing
+        self,
+        first: int,
+        members: Rows,
+        wanted: list[Suggested],
+        cycles: Mapping[int, Suggested] | None,
+        where: Standing,
     ) -> Iterator[Score]:
         category, day = self.shelf.category_of(), day_of(self.today)
         for place, member in enumerate(members.tolist()):
-            due = cycles.get(first + place, [])
-            yield where.score(first + place, member, day, _told_due(wanted[place], due, category), due)
+            due = None if cycles is None else cycles.get(first + place, [])
+            yield where.score(first + place, member, day, _told_due(wanted[place], due or [], category), due)
 
     def _suggestions(self, placed: NextBasket, members: Rows) -> list[Suggested]:
         """Return per member the suggestions with their reasons, then a few articles that are new to them."""
@@ -133,8 +143,3 @@ def cycle_words(cycle: list[Any]) -> str:
     """Return the sentence a member reads about a cycle."""
     _, month, day = cycle[1].split("-")
     return f"上次 {int(month)} 月 {int(day)} 日,平均 {cycle[2]} 天一次"
-
-
-def stale_before(today: int) -> Any:
-    """Return the day before which rows are forgotten: their windows are over."""
-    return day_of(today) - timedelta(days=SOON_DAYS)

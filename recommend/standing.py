@@ -35,7 +35,12 @@ class Standing:
     loyalty: Rows
 
     def score(
-        self, row: int, member: int, day: date, suggestions: Sequence[Sequence[Any]], cycles: Sequence[Sequence[Any]]
+        self,
+        row: int,
+        member: int,
+        day: date,
+        suggestions: Sequence[Sequence[Any]],
+        cycles: Sequence[Sequence[Any]] | None,
     ) -> Score:
         """Return the row of the member at a place of the log."""
         return Score(

@@ -6,7 +6,7 @@ the counter hardly notices; whatever is interrupted is whole again the next time
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ from recommend.standing import WINDOW
 AT_ONCE = 500
 KEPT_DAYS = 7
 COMPANIONS, COMPANION_DAYS, COMPANION_MEMBERS = 5, 180, 40_000
-SCHEME, LAST = "recommend:rfm", "recommend:night"
+SCHEME, LAST, TRIED = "recommend:rfm", "recommend:night", "recommend:fit:"
 Told = Callable[[str, int, int | None], None]
 
 
@@ -60,6 +60,7 @@ class Store:
     rules: RecommendRules
     folder: Path
     zone: ZoneInfo
+    day_start: time = time()
 
     def run(self, now: datetime, *, fit: bool | None = None, told: Told = silent) -> Night:
         """Score everybody for the business day of `now`; fit first when `fit`, or when None and it is time to."""
@@ -71,19 +72,19 @@ class Store:
             log, shelf = self.read(now, told)
         except BadPurchases:
             return night
-        night.lines = len(log)
-        if self._due(now) if fit is None else fit:
-            night.outcomes = self.fit(log, shelf, today, now, told)
         if not len(log.before(today)):
             return night
+        night.lines = len(log)
+        kinds = self._due(now) if fit is None else models.KINDS if fit else ()
+        if kinds:
+            night.outcomes = self.fit(log, shelf, today, now, told, kinds)
         scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING))
         total = len(log.members)
         for block in scorer.scores(self.scheme(log, today)):
             night.members += self._put(block, now)
             told("打分", min(night.members, total), total)
         self._companions(log, shelf, today)
-        if self.rules.infer_tags:
-            night.tags = self._tag(log, shelf, today, now, told)
+        night.tags = self._tag(log, shelf, today, now, told)
         with self.database.transaction() as connection:
             scores.drop_before(connection, day_of(today) - timedelta(days=KEPT_DAYS))
         self.note(night.line(), now)
@@ -94,12 +95,17 @@ class Store:
         with self.database.transaction() as connection:
             settings.put(connection, LAST, {"at": now.isoformat(), "line": line})
 
-    def fit(self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told = silent) -> list[Outcome]:
-        """Fit and judge every kind of model; return what came of it."""
+    def fit(
+        self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told = silent,
+        kinds: Sequence[str] = models.KINDS,
+    ) -> list[Outcome]:  # fmt: skip
+        """Fit and judge these kinds of models; return what came of it."""
         shop, found = Workshop(self.folder, log, shelf, today), []
-        for kind in models.KINDS:
+        for kind in kinds:
             told(f"学习{registry.WORDS[kind]}", 0, None)
             found.append(registry.refit(self.database, shop, kind, now=now))
+            with self.database.transaction() as connection:
+                settings.put(connection, f"{TRIED}{kind}", {"at": now.isoformat()})
         self._renew_scheme(log, today)
         return found
 
@@ -114,15 +120,17 @@ class Store:
 
         with self.database.reading() as connection:
             without = features.excluded_codes(self.rules, features.category_names(connection))
-            log = books.read(connection, now=now, zone=self.zone, without=without, told=count)
+            log = books.read(connection, now=now, zone=self.zone, day_start=self.day_start, without=without, told=count)
             return log, books.shelf(connection, log.items)
 
-    def _due(self, now: datetime) -> bool:
-        """Tell whether it is time to fit: a kind was never tried, or long enough ago."""
-        with self.database.reading() as connection:
-            newest = [models.history(connection, kind)[:1] for kind in models.KINDS]
+    def _due(self, now: datetime) -> list[str]:
+        """Return the kinds that it is time to fit: never tried, or long enough ago."""
         longest = timedelta(days=self.rules.refit_days) - timedelta(hours=12)
-        return any(not versions or now - versions[0].fitted_at >= longest for versions in newest)
+        with self.database.reading() as connection:
+            tried = {kind: settings.get(connection, f"{TRIED}{kind}") for kind in models.KINDS}
+        return [
+            kind for kind, last in tried.items() if last is None or now - datetime.fromisoformat(last["at"]) >= longest
+        ]
 
     def _model(self, kind: str) -> Any:
         with self.database.reading() as connection:
@@ -153,13 +161,20 @@ class Store:
         return RfmScheme(**edges, window=stored["window"])
 
     def _tag(self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told) -> int:
+        """Make the inferred tags what they should be; of whom nothing is inferred any more they are taken off."""
         changed = done = 0
-        private = tagging.of_children(taxonomy.load())
-        for some in tagging.wanted(log, today, shelf, AT_ONCE):
+        private, covered = tagging.of_children(taxonomy.load()), set[int]()
+        for some in tagging.wanted(log, today, shelf, AT_ONCE) if self.rules.infer_tags else ():
             with self.database.transaction() as connection:
                 changed += inferring.refresh(connection, some, of_children=private, now=now)
+            covered.update(some)
             done += len(some)
             told("推断标签", done, len(log.members))
+        with self.database.reading() as connection:
+            left = [member for member in inferring.carriers(connection) if member not in covered]
+        for start in range(0, len(left), AT_ONCE):
+            with self.database.transaction() as connection:
+                changed += inferring.end(connection, left[start : start + AT_ONCE], now=now)
         return changed
 
     def _companions(self, log: PurchaseLog, shelf: Shelf, today: int) -> None:

@@ -10,14 +10,18 @@ from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.taxonomy import Taxonomy, load
 
 TRAIT_FLOOR, HABIT_FLOOR, HABITS = 0.7, 0.95, 5
-CHILDLIKE = ("孩子", "婴", "宝宝", "儿童", "学习用品")
+BABY, CHILDREN = "baby", "children"
 Wanted = dict[int, dict[str, float]]
 
 
 def of_children(taxonomy: Taxonomy) -> frozenset[str]:
-    """Return the tags that tell of a child in the household."""
-    named = {group.habit for group in taxonomy.groups if any(word in group.name + group.habit for word in CHILDLIKE)}
-    return frozenset(named | {trait.tag for trait in taxonomy.traits if trait.code in ("baby", "children")})
+    """Return the tags that tell of a child in the household: by what the taxonomy says a group points to."""
+    told = {
+        group.habit
+        for group in taxonomy.groups
+        if group.hints.get(CHILDREN, 0) > 0 or group.proof.get(BABY, 0) > 0 or group.stages
+    }
+    return frozenset(told | {trait.tag for trait in taxonomy.traits if trait.code in (BABY, CHILDREN)})
 
 
 def wanted(log: PurchaseLog, today: int, shelf: Shelf, size: int) -> Iterator[Wanted]:
@@ -27,7 +31,7 @@ def wanted(log: PurchaseLog, today: int, shelf: Shelf, size: int) -> Iterator[Wa
     than ten members.
     """
     taxonomy = load()
-    names = [f"{group} {kind}" for group, kind in zip(shelf.category_name, shelf.type, strict=True)]
+    names = [f"{group} {kind}" for group, kind in zip(shelf.category_name, shelf.kind, strict=True)]
     try:
         counted = household_traits.counts(log, today, taxonomy, names)
         model = household_traits.fit(counted, taxonomy)

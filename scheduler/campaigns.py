@@ -17,6 +17,7 @@ from recommend import features, frequency, repurchase, scored
 from recommend.scored import Scored
 from scheduler.rules import PersonalOffer, PushRules, Repurchase, SubscriptionRule
 
+AT_ONCE = 2_000
 FOOTER = "\n回复「为什么」看原因,回复「退订」不再收到"
 PLAIN = "{member}您好,送您{coupon},欢迎到店使用。"
 FIELD_LENGTHS = {"phrase": 5, "thing": 20}
@@ -80,17 +81,23 @@ def candidates(
     if isinstance(campaign, Repurchase):
         since = now - timedelta(days=rules.recommend.look_back_days)
         reminded = {tuple(row) for row in connection.execute(_REMINDED, {"which": name, "since": since})}
-        known = scored.read(connection, members, today, now)
-        for member, row in known.items():
-            found = _foreseen(member, row, campaign, rules, today, names, without, reminded)
-            if found is not None:
-                yield found
-        unknown = [member for member in members if member not in known]
-        bought = features.read(connection, unknown, now=now, zone=zone, rules=rules.recommend, without=without)
-        for member, items in bought:
-            found = _reminder(member, items, campaign, rules, today, names, reminded)
-            if found is not None:
-                yield found
+        for start in range(0, len(members), AT_ONCE):
+            some = members[start : start + AT_ONCE]
+            known = {
+                member: row
+                for member, row in scored.read(connection, some, today, now).items()
+                if row.score.cycles is not None
+            }
+            for member, row in known.items():
+                found = _foreseen(member, row, campaign, rules, today, names, without, reminded)
+                if found is not None:
+                    yield found
+            unknown = [member for member in some if member not in known]
+            bought = features.read(connection, unknown, now=now, zone=zone, rules=rules.recommend, without=without)
+            for member, items in bought:
+                found = _reminder(member, items, campaign, rules, today, names, reminded)
+                if found is not None:
+                    yield found
         return
     rested = decisions.categories_offered(connection, name, now - timedelta(days=rules.recommend.rest_days))
     for member, items in bought:

@@ -7,7 +7,7 @@ import signal
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ class Night:
     rules: RecommendRules
     folder: Path
     zone: ZoneInfo
+    day_start: time = time()
     _running: BaseProcess | None = field(default=None, init=False)
 
     def run(self, now: datetime) -> str:
@@ -37,7 +38,8 @@ class Night:
         with self.database.reading() as connection:
             if not scores.worth_scoring(connection):
                 return "购买记录还太少,先按次数推荐"
-        given = self.database.url.render_as_string(hide_password=False), self.rules, self.folder, str(self.zone), now
+        url = self.database.url.render_as_string(hide_password=False)
+        given = url, self.rules, self.folder, str(self.zone), self.day_start, now
         self._running = multiprocessing.get_context("spawn").Process(target=_night, args=given, daemon=True)
         self._running.start()
         return "已开始,在另一个进程里算"
@@ -54,7 +56,7 @@ class Night:
             self._running.join(5)
 
 
-def _night(url: str, rules: RecommendRules, folder: Path, zone: str, now: datetime) -> None:
+def _night(url: str, rules: RecommendRules, folder: Path, zone: str, day_start: time, now: datetime) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends us
     with suppress(OSError):
         os.nice(NICE)
@@ -62,7 +64,7 @@ def _night(url: str, rules: RecommendRules, folder: Path, zone: str, now: dateti
     from recommend.store import Store  # brings scikit-learn, which the parent does without
 
     database = Database(url, synchronous="NORMAL", pool_size=1)
-    store = Store(database, rules, folder, ZoneInfo(zone))
+    store = Store(database, rules, folder, ZoneInfo(zone), day_start)
     try:
         store.run(now)
     except Exception as error:  # what it says may be personal, where it happened is not

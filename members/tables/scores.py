@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Date, Index
+from sqlalchemy import Column, Date, Index, text
 from sqlmodel import Field, SQLModel
 
 from members.tables.base import json_column, key, ref, when
@@ -24,6 +24,16 @@ class ModelVersion(SQLModel, table=True):
     checksum: str
     state: str = Field(description="current | former | refused | rolled_back")
     measures: dict[str, Any] = json_column()
+
+    __table_args__ = (
+        Index(
+            "ux_model_current",
+            "kind",
+            unique=True,
+            sqlite_where=text("state = 'current'"),
+            postgresql_where=text("state = 'current'"),
+        ),
+    )
 
 
 class MemberScore(SQLModel, table=True):

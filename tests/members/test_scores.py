@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from members import consent, exporting, identity, inferring, scores, tags
+from members import children, consent, exporting, identity, inferring, merging, scores, tags
 from members.audit import Actor
 from members.db import Database
 from members.scores import Score
 from members.tables import Child, table
 from members.vault import Vault, generate_key
+from tests.members.merging_books import BY, RULES
 
 NOW = datetime(2026, 11, 16, 2, tzinfo=UTC)
 STAFF = Actor("staff:1")
@@ -108,3 +109,62 @@ def test_a_row_is_replaced_and_can_be_taken_along(books: Database, vault: Vault)
         assert taken[0]["cycles"][0][:2] == ["milk", "2026-11-01"] and "member" not in taken[0]
         assert scores.drop_before(connection, date(2026, 11, 17)) == 1
         assert scores.of_member(connection, anna) is None
+
+
+def scored(books: Database, who: int, now: datetime = NOW, *, stage: str = "active") -> int:
+    with books.transaction() as connection:
+        return scores.put_many(connection, [Score(who, now.date(), [], None, stage)], now=now)
+
+
+def row(books: Database, who: int) -> Score | None:
+    with books.reading() as connection:
+        return scores.of_member(connection, who)
+
+
+def test_an_older_night_never_replaces_a_newer_row(books: Database, vault: Vault) -> None:
+    anna = member(books, vault)
+    scored(books, anna, NOW, stage="slowing")
+    scored(books, anna, NOW - timedelta(hours=1), stage="lost")
+    found = row(books, anna)
+    assert found is not None and (found.stage, found.cycles) == ("slowing", None)
+
+
+def test_a_merge_and_its_way_back_leave_nothing_inferred(books: Database, vault: Vault) -> None:
+    anna, ben = member(books, vault), member(books, vault)
+    for who, tag in ((anna, "养狗"), (ben, "养猫")):
+        scored(books, who)
+        refresh(books, {who: {tag: 0.9}})
+    later = NOW + timedelta(hours=1)
+    with books.transaction() as connection:
+        done = merging.merge(connection, vault, RULES, ben, anna, by=BY, reason="同一人", now=later)
+    assert carried(books, anna) == carried(books, ben) == {} and row(books, anna) is None is row(books, ben)
+    assert scored(books, anna) == 0, "the receipts were read before they were one"
+    refresh(books, {anna: {"养狗": 0.9}}, 1)
+    with books.transaction() as connection:
+        merging.unmerge(connection, vault, RULES, done.id, by=BY, now=NOW + timedelta(days=2))
+    assert carried(books, anna) == carried(books, ben) == {}
+
+
+def test_a_refusal_made_while_they_were_one_holds_for_both(books: Database, vault: Vault) -> None:
+    anna, ben = member(books, vault), member(books, vault)
+    refresh(books, {ben: {"养猫": 0.9}})
+    with books.transaction() as connection:
+        done = merging.merge(connection, vault, RULES, ben, anna, by=BY, reason="同一人", now=NOW)
+    with books.transaction() as connection:
+        consent.personalise(connection, anna, False, source="test", now=NOW + timedelta(hours=1))
+    with books.transaction() as connection:
+        merging.unmerge(connection, vault, RULES, done.id, by=BY, now=NOW + timedelta(hours=2))
+    for who in (anna, ben):
+        refresh(books, {who: {"养猫": 0.9}}, 3)
+        assert scored(books, who, NOW + timedelta(days=3)) == 0 and carried(books, who) == {}
+
+
+def test_with_the_last_child_goes_what_tells_of_children(books: Database, vault: Vault) -> None:
+    anna = member(books, vault)
+    with books.transaction() as connection:
+        children.add(connection, vault, anna, date(2025, 6, 1), by=BY, today=NOW.date(), now=NOW)
+    refresh(books, {anna: {"家有孩子": 0.9, "养猫": 0.9}})
+    assert {"家有孩子", "养猫"} <= set(carried(books, anna))
+    with books.transaction() as connection:
+        children.remove(connection, anna, None, by=BY, now=NOW)
+    assert set(carried(books, anna)) == {"养猫"}

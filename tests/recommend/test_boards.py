@@ -15,7 +15,7 @@ def shelf() -> Shelf:
     category = np.array([CATEGORY[item] for item in items], dtype=object)
     own = np.array([item.startswith("own") for item in items])
     return Shelf(
-        np.array(items, dtype=object), np.array(items, dtype=object), category, category, category,
+        np.array(items, dtype=object), np.array(items, dtype=object), category, category, category, category,
         np.zeros(len(items), np.int64), own, np.ones(len(items), np.bool_),
     )  # fmt: skip
 

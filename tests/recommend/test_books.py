@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from members.db import Database
-from members.tables import Member, Order, Product, Refund, table
+from members.tables import Member, Order, OrderLine, Product, Refund, table
 from recommend import books
-from recommend.matrix import BadPurchases, PurchaseLog
+from recommend.matrix import BadPurchases, PurchaseLog, is_order_only
 from tests.recommend.night_shop import write
 from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop, push_rules
 
@@ -78,10 +80,46 @@ def test_a_return_is_known_from_its_day_on(shop: SmallShop) -> None:
             "detail": {"lines": [[1, "rice-1", 1, 1000]]},
         })  # fmt: skip
         connection.execute(update(table(Order)).where(table(Order).c.id == order).values(refunded=1000))
+        came = {"refunded_quantity": 1, "refunded_amount": 1000}
+        connection.execute(update(table(OrderLine)).where(table(OrderLine).c.order_id == order).values(came))
     log, today = read(shop), books.day_number(TODAY)
     assert lines(log) == [(anna, 9, rice, 1, 1000), (anna, 4, rice, -1, -1000)]
     assert len(log.before(today - 4)) == 1 and len(log.before(today)) == 0
     assert len(read(shop, now=back - timedelta(hours=1))) == 1
+
+
+def taken_back(shop: SmallShop, order: int, *, pieces: int = 1, **refund: Any) -> None:
+    """The lines and the state of an order say that so much came back; with a refund row when one is given."""
+    with shop.database.transaction() as connection:
+        lines_, orders_ = table(OrderLine), table(Order)
+        came = {"refunded_quantity": pieces, "refunded_amount": 1000}
+        connection.execute(update(lines_).where(lines_.c.order_id == order).values(came))
+        connection.execute(update(orders_).where(orders_.c.id == order).values(state="refunded", refunded=1000))
+        if refund:
+            connection.execute(insert(table(Refund)), {"order_id": order, "refund_no": "r1", "amount": 1000,
+                                                       "cash_back": 1000} | refund)  # fmt: skip
+
+
+def test_a_sale_taken_back_whole_was_none_whoever_named_the_lines(shop: SmallShop) -> None:
+    anna, rice = shop.member(), product(shop, "rice")
+    unnamed, void, later = write(shop, [(anna, TODAY - timedelta(days=9 - place), [rice]) for place in range(3)])
+    taken_back(shop, unnamed, at=MONDAY - timedelta(days=4), detail={"lines": []})
+    taken_back(shop, void)
+    taken_back(shop, later, at=MONDAY + timedelta(days=1), detail={"lines": []})
+    log, today = read(shop), books.day_number(TODAY)
+    assert [row[1:4:2] for row in lines(log)] == [(9, 1), (8, 0), (7, 1), (4, -1)]
+    assert len(log.before(today - 4)) == 2 and len(log.before(today)) == 1
+    assert len(read(shop, now=MONDAY + timedelta(days=2)).before(today + 2)) == 0
+
+
+def test_days_of_the_books_are_never_taken_for_the_order_of_baskets(shop: SmallShop) -> None:
+    members = [shop.member() for _ in range(3)]
+    write(
+        shop, [(who, TODAY - timedelta(days=ago), [product(shop, "rice")]) for who in members for ago in range(1, 20)]
+    )
+    log = read(shop)
+    assert log.dated and not is_order_only(log) and is_order_only(replace(log, dated=False))
+    assert log.at_level(["rice"]).dated and log.before(books.day_number(TODAY)).dated
 
 
 def test_empty_books_are_refused(shop: SmallShop, tmp_path: Path) -> None:

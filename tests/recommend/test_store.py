@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,19 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from members import consent, models, scores, settings
+from members import consent, inferring, models, scores, settings
 from members.db import Database
 from members.people import MemberView
 from members.scores import Score
 from members.tables import Member, MemberTag, ModelVersion, Product, table
-from recommend import registry, scored, serving, timing
+from recommend import registry, scored, serving, tagging, taxonomy, timing
 from recommend.matrix import from_arrays
 from recommend.registry import NEXT_BASKET, TIMING, Model, Workshop
-from recommend.store import LAST
+from recommend.store import LAST, Store
+from scheduler import campaigns
 from scheduler.models import Night
-from tests.recommend.night_shop import TODAY, NightShop, open_night_shop, rows
+from tests.recommend.night_shop import TODAY, NightShop, open_night_shop, rows, write
 from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop, push_rules
 
 
@@ -248,6 +250,77 @@ def test_members_who_left_have_no_row_and_nothing_that_is_not_sold_is_suggested(
     assert here in rest
 
 
+def test_without_a_timing_model_nothing_is_forecast_and_counts_remind(night: NightShop) -> None:
+    with night.shop.database.transaction() as connection:
+        connection.execute(delete(table(ModelVersion)).where(table(ModelVersion).c.kind == TIMING))
+    night.store.run(MONDAY, fit=False)
+    row = score_of(night, night.members[0])
+    assert row.cycles is None and row.suggestions
+    rules = night.shop.rules
+    with night.shop.database.reading() as connection:
+        found = list(campaigns.candidates(connection, "复购提醒", rules, night.members, MONDAY))
+    assert found and {one.trace["by"] for one in found} == {"repurchase"}
+
+
+def test_a_kind_is_tried_again_when_its_time_has_come_not_every_night(night: NightShop) -> None:
+    with night.shop.database.transaction() as connection:
+        settings.put(connection, f"recommend:fit:{TIMING}", {"at": (MONDAY - timedelta(days=8)).isoformat()})
+    assert [one.kind for one in night.store.run(MONDAY).outcomes] == [TIMING]
+    assert night.store.run(MONDAY + timedelta(days=1)).outcomes == []
+
+
+def test_old_files_go_but_not_those_a_way_back_needs(night: NightShop) -> None:
+    shop, database = night.workshop(), night.shop.database
+    assert registry.refit(database, shop, TIMING, now=MONDAY + timedelta(hours=1)).promoted
+    old = MONDAY.timestamp() - 10 * 86_400
+    with database.transaction() as connection:
+        current = models.current(connection, TIMING)
+        for number in range(registry.KEPT + 2):
+            file = night.store.folder / f"timing-refused-{number}.npz"
+            file.write_bytes(b"x")
+            models.add(
+                connection, TIMING, cut=TODAY, file=file.name, checksum="", measures={}, promoted=False, now=MONDAY
+            )
+        for file in night.store.folder.iterdir():
+            os.utime(file, (old, old))
+        (night.store.folder / "timing-just-written.npz").write_bytes(b"x")
+        registry.tidy(connection, night.store.folder)
+        left = {file.name for file in night.store.folder.iterdir()}
+        assert current is not None and current.file in left and "timing-just-written.npz" in left
+        assert "timing-refused-0.npz" not in left and f"timing-refused-{registry.KEPT + 1}.npz" in left
+        assert models.roll_back(connection, TIMING).file in left
+
+
+def test_tags_of_whom_nothing_is_inferred_any_more_are_taken_off(night: NightShop) -> None:
+    quiet = night.shop.member()
+    with night.shop.database.transaction() as connection:
+        inferring.refresh(connection, {quiet: {"养猫": 0.9}}, of_children=frozenset(), now=MONDAY - timedelta(days=1))
+        assert quiet in inferring.carriers(connection)
+    night.store.run(MONDAY, fit=False)
+    with night.shop.database.reading() as connection:
+        assert quiet not in inferring.carriers(connection)
+    rules = night.store.rules.model_copy(update={"infer_tags": False})
+    registry.replace(night.store, rules=rules).run(MONDAY, fit=False)
+    with night.shop.database.reading() as connection:
+        assert inferring.carriers(connection) == []
+
+
+def test_what_points_to_children_is_told_by_the_taxonomy() -> None:
+    private = tagging.of_children(taxonomy.load())
+    assert {"买玩具", "家有孩子", "家有婴幼儿", "喂养婴儿", "备上学上班的零食"} <= private
+    assert not {"养猫", "爱吃海鲜", "消费力强"} & private
+
+
+def test_a_shop_that_opened_today_is_left_to_counts(database: Database, tmp_path: Path) -> None:
+    shop = SmallShop(database, push_rules())
+    with database.reading() as connection:
+        milk = connection.scalars(select(table(Product).c.id).where(table(Product).c.sku == "milk-1")).one()
+    members = [shop.member() for _ in range(20)]
+    write(shop, [(member, TODAY, [milk]) for member in members for _ in range(10)], hour=8)
+    for fit in (True, None, False):
+        assert Store(database, shop.rules.recommend, tmp_path, ZONE).run(MONDAY, fit=fit).members == 0
+
+
 def test_a_shop_with_few_receipts_is_left_to_counts(database: Database, tmp_path: Path) -> None:
     shop = SmallShop(database, push_rules())
     member = shop.member()
@@ -260,8 +333,6 @@ def test_a_shop_with_few_receipts_is_left_to_counts(database: Database, tmp_path
 
 
 def registry_run(shop: SmallShop, folder: Path):  # type: ignore[no-untyped-def]
-    from recommend.store import Store
-
     return Store(shop.database, shop.rules.recommend, folder, ZONE).run(MONDAY)
 
 

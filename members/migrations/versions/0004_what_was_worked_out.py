@@ -27,6 +27,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("model_version", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_model_version_kind"), ["kind"], unique=False)
+        batch_op.create_index(
+            "ux_model_current",
+            ["kind"],
+            unique=True,
+            sqlite_where=sa.text("state = 'current'"),
+            postgresql_where=sa.text("state = 'current'"),
+        )
 
     op.create_table(
         "member_score",
@@ -76,6 +83,7 @@ def downgrade() -> None:
 
     op.drop_table("member_score")
     with op.batch_alter_table("model_version", schema=None) as batch_op:
+        batch_op.drop_index("ux_model_current")
         batch_op.drop_index(batch_op.f("ix_model_version_kind"))
 
     op.drop_table("model_version")
