@@ -35,8 +35,7 @@ OWN_COLUMNS = (
 )  # fmt: skip
 OWN_PARTS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
 RELATIVE = (
-    "basket_half", "day_half", "history", "light", "small", "alike", "rank", "level", "due", "share", "item_late",
-    "item_discount", "item_unsold",
+    "basket_half", "day_half", "history", "light", "small", "alike", "rank", "level", "due", "share",
 )  # fmt: skip
 PARTS = (0.0, 0.25, 0.5, 1.0, 2.0, np.inf)
 
@@ -187,14 +186,21 @@ SIMPLE_DEFAULT = Simple("history_0.33", 0.9)
 
 def gain(member: NDArray[Any], score: Floats, bought: NDArray[np.bool_], size: Floats) -> tuple[float, float]:
     """Return mean Recall@10 and NDCG@10 over the members of candidate pairs; what is no candidate counts as missed."""
+    recall, ndcg = gains(member, score, bought, size)
+    return float(recall.mean()), float(ndcg.mean())
+
+
+def gains(
+    member: NDArray[Any], score: Floats, bought: NDArray[np.bool_], size: Floats
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Recall@10 and NDCG@10 of each member of candidate pairs."""
     place = ranks(member, score).astype(np.int64)
     hit = bought & (place < TOP)
-    first = np.flatnonzero(np.concatenate([[True], member[1:] != member[:-1]]))
+    who = np.cumsum(np.concatenate([[True], member[1:] != member[:-1]])) - 1
     discount = 1 / np.log2(np.arange(TOP) + 2)
     best = np.cumsum(discount)[np.minimum(size, TOP).astype(np.int64) - 1]
-    recall = np.sum(hit / size)
-    ndcg = np.sum(np.where(hit, discount[np.minimum(place, TOP - 1)], 0) / best)
-    return float(recall / len(first)), float(ndcg / len(first))
+    ndcg = np.where(hit, discount[np.minimum(place, TOP - 1)], 0) / best
+    return np.bincount(who, hit / size).astype(np.float64), np.bincount(who, ndcg).astype(np.float64)
 
 
 def best_simple(
@@ -208,9 +214,20 @@ def best_simple(
 def best_part(
     member: NDArray[Any], odds: Floats, simple: Floats, bought: NDArray[np.bool_], size: Floats
 ) -> float:  # fmt: skip
-    """Return how much of log(simple) joins the odds best: infinity when the forests don't help."""
-    worth = {part: _worth(gain(member, joined(odds, simple, part), bought, size)) for part in PARTS}
-    return max(PARTS, key=lambda part: worth[part])
+    """Return how much of log(simple) joins the odds best: infinity when the forests don't help.
+
+    Of the finite parts the smallest no more than one standard error (of the members' paired differences) behind the
+    best: two cuts say little of small differences, and forests that learn from more need less of it.
+    """
+    measures = {part: gains(member, joined(odds, simple, part), bought, size) for part in PARTS}
+    whole = [max(float(measure.mean()), 1e-9) for measure in measures[np.inf]]
+    merit = {part: recall / whole[0] + ndcg / whole[1] for part, (recall, ndcg) in measures.items()}
+    best = max(PARTS, key=lambda part: np.mean(merit[part]))
+    if np.isinf(best):
+        return best
+    behind = {part: merit[best] - merit[part] for part in PARTS if part <= best}
+    error = 1 / np.sqrt(len(merit[best]))
+    return min(part for part, lost in behind.items() if np.mean(lost) <= np.std(lost) * error)
 
 
 def relative_places(names: Sequence[str]) -> NDArray[np.int64]:

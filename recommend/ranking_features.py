@@ -19,9 +19,7 @@ DAY_HALF_LIVES = (10, 30, 90, 180)
 BASKET_HALF_LIVES = (3, 8, 20, 50)
 HISTORY_SHARES = (0.1, 0.33)
 RECENT_DAYS = 28
-LATE_DAYS = 60
 PRIOR_GAPS = 2.0
-PRIOR_PRICES = 2.0
 SMALL_BASKET = 4
 TIMED = ("last", "first", "last_baskets", "pieces", "price")
 RANKED = ("basket_half_8", "basket_half_20", "history_0.33")
@@ -123,26 +121,7 @@ def item_columns(past: History) -> Columns:
         recent = np.bincount(log.item[log.day >= past.now - days], minlength=many)
         columns[f"item_recent_{days}"] = 1e4 * recent / max(1, int(recent.sum()))
         columns[f"item_trend_{days}"] = (columns[f"item_recent_{days}"] + 0.1) / (popular + 0.1)
-    return {name: np.asarray(column, dtype=np.float32) for name, column in (columns | _late_columns(past)).items()}
-
-
-def _late_columns(past: History) -> dict[str, NDArray[Any]]:
-    """Return of each item its sales of late against two months', its price of late against its mean, days unsold."""
-    log, many, ago = past.log, len(past.log.items), past.now - past.log.day
-    usual = np.bincount(log.item[ago <= LATE_DAYS], minlength=many)
-    pieces = np.maximum(np.bincount(log.item, log.quantity, many), 1)
-    mean = (np.bincount(log.item, log.amount, many) / pieces)[log.item]
-    price = np.where(mean > 0, log.amount / np.maximum(log.quantity, 1) / np.maximum(mean, 1), 1)
-    unsold = np.full(many, LATE_DAYS)
-    np.minimum.at(unsold, log.item, ago)
-    columns: dict[str, NDArray[Any]] = {"item_unsold": unsold}
-    for days in (3, 14):
-        late = np.bincount(log.item[ago <= days], minlength=many)
-        columns[f"item_late_{days}"] = (late + 0.5) / (usual * days / LATE_DAYS + 0.5)
-    for days in (7, 21):
-        late, paid = (np.bincount(log.item[ago <= days], of, many) for of in (None, price[ago <= days]))
-        columns[f"item_discount_{days}"] = (paid + PRIOR_PRICES) / (late + PRIOR_PRICES)
-    return columns
+    return {name: np.asarray(column, dtype=np.float32) for name, column in columns.items()}
 
 
 def member_columns(past: History) -> Columns:

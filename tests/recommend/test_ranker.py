@@ -126,3 +126,15 @@ def test_what_cannot_be_learnt_from_is_refused() -> None:
         ranker.fit_forests(rows, np.zeros(len(rows), np.bool_), size, seed=1)
     with pytest.raises(BadPurchases, match="NaN"):
         ranker.calibrated(np.float32([np.nan]), np.array([True]))
+
+
+def test_a_part_no_better_than_chance_is_left_out() -> None:
+    member, bought = np.repeat(np.arange(40), 12), np.tile(np.arange(12) == 3, 40)
+    size, odds = np.ones(len(member), np.float32), np.tile(np.arange(12, 0, -1, dtype=np.float32), 40)
+    simple = np.full(len(member), 0.01, np.float32)
+    simple[[3, 12 + 5]] = 0.9
+    better, same = (ranker.joined(odds, simple, part) for part in (2.0, 0.0))
+    assert ranker.gain(member, better, bought, size) > ranker.gain(member, same, bought, size)
+    assert ranker.best_part(member, odds, simple, bought, size) == 0
+    simple[bought] = 0.9
+    assert ranker.best_part(member, odds, simple, bought, size) > 0

@@ -57,17 +57,6 @@ def test_what_the_shop_says_of_an_item_by_hand() -> None:
     assert found["item_gap"] == pytest.approx([20, 10, 30])
 
 
-def test_sales_prices_and_days_unsold_of_late_by_hand() -> None:
-    of = history(from_arrays(["a", "b", "a", "b"], [0, 60, 90, 98], ["x"] * 4, [1] * 4, [100, 100, 100, 20]), 100)
-    found = {name: float(column[0]) for name, column in item_columns(of).items()}
-    assert found["item_unsold"] == 2
-    assert found["item_late_3"] == pytest.approx(1.5 / (3 * 3 / 60 + 0.5))
-    assert found["item_late_14"] == pytest.approx(2.5 / (3 * 14 / 60 + 0.5))
-    assert found["item_discount_7"] == pytest.approx((20 / 80 + 2) / 3)
-    free = item_columns(history(from_arrays(["a"], [9], ["x"]), 10))
-    assert free["item_discount_7"].tolist() == [1]
-
-
 def test_what_a_member_is_like_by_hand() -> None:
     found = {name: column.tolist() for name, column in member_columns(past()).items()}
     assert found["member_baskets"] == [4, 2, 1]
