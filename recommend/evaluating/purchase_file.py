@@ -76,7 +76,7 @@ def read(path: Path, told: Callable[[int, int], None] = lambda lines, of: None) 
         count += 1
         lines.add(number, row)
         if count % TELL_EVERY == 0:
-            told(count, max(count, source.rows))
+            told(count, max(count, source.rows - 1))
     told(count, count)
     if not lines.day:
         dropped = "、".join(f"{why} {many} 行" for why, many in lines.dropped.items())
