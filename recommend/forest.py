@@ -63,7 +63,7 @@ class Forest:
 
 def _first_left() -> NDArray[np.uint8]:
     free = ~np.arange(2**MOST_LEAVES, dtype=np.uint32)
-    return np.log2(free & (~free + np.uint32(1))).astype(np.uint8)
+    return np.asarray(np.log2(free & (~free + np.uint32(1))), dtype=np.uint8)
 
 
 def edges(rows: Floats) -> list[Floats]:

@@ -17,7 +17,8 @@ def placed(key: NDArray[np.int64], bound: int) -> NDArray[np.int64]:
 def ranges(start: NDArray[Any], length: NDArray[Any]) -> NDArray[np.int64]:
     """Return start, start + 1 … of each range, one range after the other."""
     ends = np.cumsum(length)
-    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(start - (ends - length), length)
+    places = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(start - (ends - length), length)
+    return np.asarray(places, dtype=np.int64)
 
 
 def ranks(member: NDArray[Any], score: NDArray[Any]) -> NDArray[np.float32]:

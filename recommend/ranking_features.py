@@ -62,8 +62,8 @@ def own_columns(past: History, wanted: Container[str] | None = None) -> Columns:
             found[f"{kind}_half_{half}"] = share(fades[back], fades[whole])
     row_member = log.member[past.order]
     for part in (part for part in HISTORY_SHARES if needed(f"history_{part}")):
-        half = (part * np.maximum(1, past.baskets)).astype(np.float32)
-        found[f"history_{part}"] = share(halved(ago, half[row_member]), halved(basket_ago, half[of]))
+        lasting = (part * np.maximum(1, past.baskets)).astype(np.float32)
+        found[f"history_{part}"] = share(halved(ago, lasting[row_member]), halved(basket_ago, lasting[of]))
     if needed("light") or needed("small"):
         slow = halved(np.arange(int(basket_ago.max()) + 1), 20)
         size, basket_size = past.size[past.order], past.size[past.first]
