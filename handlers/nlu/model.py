@@ -59,7 +59,7 @@ def pack(
     small = np.clip(np.round(inner[kept] / scale), -STEPS, STEPS).astype(np.int8)
     text = json.dumps({"intents": list(intents), "scale": scale, **about}, ensure_ascii=False, sort_keys=True)
     return {
-        "inner": small, "inner_bias": inner_bias, "outer": outer, "bias": bias,
+        "inner": _halved(small), "inner_bias": inner_bias, "outer": outer, "bias": bias,
         "features": _bytes("\n".join(features[row] for row in kept)), "about": _bytes(text),
     }  # fmt: skip
 
@@ -71,7 +71,21 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> Model:
     reader = Reader(Words(about.pop("words")), frozenset(about.pop("ours")), frozenset(about.pop("plain")))
     index = {feature: row for row, feature in enumerate(features)}
     inner_bias, outer, bias = (arrays[name] for name in ("inner_bias", "outer", "bias"))
-    return Model(about["intents"], index, arrays["inner"], about["scale"], inner_bias, outer, bias, reader, about)
+    inner = _whole(arrays["inner"])
+    return Model(about["intents"], index, inner, about["scale"], inner_bias, outer, bias, reader, about)
+
+
+def _halved(small: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return numbers of −STEPS … STEPS two to a byte: read as it lies, that is twice as fast as unpacking a zip."""
+    risen = (small + STEPS).astype(np.uint8)
+    return np.asarray(risen[:, 0::2] | (risen[:, 1::2] << 4), np.uint8)
+
+
+def _whole(halved: NDArray[np.uint8]) -> NDArray[np.int8]:
+    small = np.empty((len(halved), 2 * halved.shape[1]), np.int8)
+    small[:, 0::2], small[:, 1::2] = halved & 15, halved >> 4
+    small -= STEPS
+    return small
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:
@@ -81,7 +95,7 @@ def _bytes(text: str) -> NDArray[np.uint8]:
 def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write a model file; the same arrays make the same bytes."""
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **dict(arrays))
+        np.savez(file, allow_pickle=False, **dict(arrays))
 
 
 def load(path: Path = FILE) -> Model:
