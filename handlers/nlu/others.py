@@ -1,4 +1,4 @@
-"""What only looks like ours, by its shape: a deed denied, our word beside another's, a deed on another's object.
+"""What only looks like ours, by its shape: a deed denied, over or another person's, our word beside another's.
 
 Open-vocabulary rules before and after the fitted model (others.txt). They only ever say `unknown`: they can do no harm.
 """
@@ -16,6 +16,7 @@ _BESIDE = "(?:{before})*(?:(?:{owner})的?(?:{name})|(?:{name})的?(?:{owner}))(
 _DONE_TO = (
     "(?:{asked})*(?:(?:{verb})(?:{linked})*(?:{object})|(?:{object})(?:怎么|怎样|咋|如何|要)?(?:{verb}))(?:{ended})*"
 )
+_OVER = "(?!.*(?:{asks})).*(?:{then}|{theirs}).*(?:{deed_done}).*"
 _CLOCK = "(?:请问|现在|这会儿?|北京时间|都|是)*十?几点(?:钟|十?几分?)?(?:钟|整)?(?:了|啦|呀|啊|呢|来着)*"
 _REFERENCE = (
     r"(?:{numbered})*号?码?[是为:]?(?:\d{{5,8}}|\d{{4}}年\d{{1,2}}月\d{{1,2}}[日号])(?:元|号|块|块钱|年|人|米|公里|个)?"
@@ -35,7 +36,7 @@ def _parts() -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _shapes() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(shape.format_map(_parts())) for shape in (_DENIED, _BESIDE, _DONE_TO, _CLOCK))
+    return tuple(re.compile(shape.format_map(_parts())) for shape in (_DENIED, _BESIDE, _DONE_TO, _OVER, _CLOCK))
 
 
 @lru_cache(maxsize=1)

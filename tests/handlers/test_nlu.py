@@ -33,7 +33,7 @@ INTENTS = set(
 
 
 def held_out() -> list[tuple[str, str]]:
-    """Lines of other writers. second.txt and third.txt were only judged; of the rest misses were learnt from."""
+    """Lines of other writers. second, third and fourth were only judged; of the rest misses were learnt from."""
     return [pair for path in sorted(HELD_OUT.glob("*.txt")) for pair in report.read_held_out(path)]
 
 
@@ -80,7 +80,11 @@ def test_every_intent_has_its_name_in_the_contract() -> None:
 
 @pytest.mark.parametrize(
     ("name", "many", "least", "member", "unknown"),
-    [("second", 900, 0.974, 0.971, 0.978), ("third", 350, 0.926, 0.94, 0.886)],
+    [
+        ("second", 900, 0.974, 0.971, 0.978),
+        ("third", 350, 0.93, 0.94, 0.92),
+        ("fourth", 320, 0.978, 0.982, 0.97),
+    ],
 )
 def test_a_set_of_which_nothing_was_learnt(name: str, many: int, least: float, member: float, unknown: float) -> None:
     lines = report.judge(report.read_held_out(HELD_OUT / f"{name}.txt"))
