@@ -99,6 +99,8 @@ def _likely(plain: str, slots: Mapping[str, str], staff: bool) -> Understood:
     """Return what the model makes of a line no rule is certain about."""
     squeezed = squeeze(plain)
     apart = re.search(r"[,;。、]", plain) is not None
+    if len(squeezed) < 2 and squeezed.isascii():
+        return Understood("unknown", 0.0, slots)
     if (not apart and others.is_other(squeezed)) or (not staff and others.is_reference(squeezed)):
         return Understood("unknown", 0.0, slots)
     guess = decide(plain, staff=staff)
