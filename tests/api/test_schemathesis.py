@@ -137,10 +137,12 @@ def world(tmp_path: Path, books_url: str) -> Iterator[World]:
 
 @pytest.mark.slow
 def test_right_requests_are_answered_as_the_document_says(world: World) -> None:
-    seen = {
-        operation.label: world.ask(operation, GenerationMode.POSITIVE, world.till.key)
-        for operation in world.operations()
-    }
+    seen: dict[str, Counter[int]] = {}
+    for operation in world.operations():
+        seen[operation.label] = world.ask(operation, GenerationMode.POSITIVE, world.till.key)
+        # what is drawn goes by the constants of the whole source: an unlucky draw is followed by a longer one
+        if not any(status < 300 for status in seen[operation.label]):
+            seen[operation.label] += world.ask(operation, GenerationMode.POSITIVE, world.till.key, 6 * EXAMPLES)
     # each operation was asked something it could do
     idle = [label for label, statuses in seen.items() if not any(status < 300 for status in statuses)]
     assert idle == [], seen
