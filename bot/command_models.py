@@ -1,13 +1,10 @@
 """The command line's models: fitted, judged, shown, and taken back."""
 
-from types import TracebackType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from bot.console import out, show
+from bot.console import Bar, out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from bot.service import Service
 from members import models, scores, settings
@@ -19,32 +16,6 @@ STATES = {"current": "在用", "former": "用过", "refused": "没有启用", "r
 STAGES = {
     "new": "新会员", "active": "活跃", "slowing": "放缓", "dormant": "沉睡", "lost": "流失", "": "看不出",
 }  # fmt: skip
-
-
-class Steps:
-    """A line a step on standard error, with a bar where the end is known."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )  # fmt: skip
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "Steps":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def told(self, what: str, done: int, total: int | None) -> None:
-        """Say how far a step is."""
-        if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
 
 
 @model.command()
@@ -65,8 +36,8 @@ def _run(service: Service, fit: bool, json: bool) -> None:
     shop = service.config.shop
     store = Store(service.database, service.config.recommend, service.models, shop.zone, shop.day_start)
     try:
-        with Steps() as steps:
-            night = store.run(service.clock.now(), fit=fit, told=steps.told)
+        with Bar() as bar:
+            night = store.run(service.clock.now(), fit=fit, told=bar.told)
     except OSError as error:
         refuse(f"模型文件写不进 {error.filename or service.models}:{error.strerror}")
     outcomes = [

@@ -31,6 +31,7 @@ class Bar:
             console=Console(stderr=True), transient=False,
         )  # fmt: skip
         self._task: TaskID | None = None
+        self._steps: dict[str, TaskID] = {}
 
     def __enter__(self) -> "Bar":
         self._bar.start()
@@ -49,3 +50,9 @@ class Bar:
         """Move on."""
         if self._task is not None:
             self._bar.advance(self._task, amount)
+
+    def told(self, what: str, done: int, total: int | None) -> None:
+        """Say how far a step of this name is; without a total it only moves."""
+        if what not in self._steps:
+            self._steps[what] = self._bar.add_task(what, total=total)
+        self._bar.update(self._steps[what], completed=done, total=total)

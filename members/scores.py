@@ -18,6 +18,7 @@ from members.prepared import Prepared, among
 from members.tables import Member, MemberScore, Merge, Order, Product, ProductScore, table
 
 CHUNK = 500
+FRESH_DAYS = 7  # a row speaks for its day and the six after it
 LEAST_ORDERS = 200  # below that, simple counts say as much
 scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
 orders, merges = table(Order), table(Merge)

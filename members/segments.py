@@ -14,6 +14,7 @@ from members.life_stage import tags_named
 from members.products import KEPT
 from members.rules import Code, Section, Span, SpanText
 from members.rules.base import Listed
+from members.scores import FRESH_DAYS
 from members.tables import Category, Member, MemberScore, MemberTag, Order, OrderLine, Product, table
 from members.tags import LONGEST, clean
 
@@ -21,7 +22,6 @@ EVERYBODY = "全部会员"
 members, orders, lines = table(Member), table(Order), table(OrderLine)
 products, categories, tags = table(Product), table(Category), table(MemberTag)
 scores = table(MemberScore)
-SCORED_DAYS = 6
 
 
 class Amount(Section):
@@ -205,7 +205,7 @@ def _own(rule: SegmentRule, today: date, now: datetime) -> Iterable[ColumnElemen
 
 def _scored(wanted: ColumnElement[bool], today: date) -> Select[Any]:
     """Return the members whose row of the night is wanted; a row older than a week says nothing any more."""
-    fresh = scores.c.day.between(today - timedelta(days=SCORED_DAYS), today)
+    fresh = scores.c.day.between(today - timedelta(days=FRESH_DAYS - 1), today)
     return select(scores.c.member_id).where(wanted, fresh)
 
 

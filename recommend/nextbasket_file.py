@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 
 from recommend.forest import Forest
+from recommend.model_file import BadModelFile
 from recommend.nextbasket import Learnt
 from recommend.ranker import Calibration, Forests, Simple
 
 VERSION = 2
 FORESTS = ("plain", "by_basket")
-
-
-class BadModelFile(ValueError):
-    """The file is damaged, of another version, or no next-basket model."""
 
 
 def save(learnt: Learnt, path: Path) -> str:

@@ -24,7 +24,6 @@ from recommend.books import Shelf, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.model_file import BadModelFile
 from recommend.nextbasket import Learnt
-from recommend.nextbasket_file import BadModelFile as BadBasketFile
 from recommend.quality import basket_quality, timing_quality
 from recommend.timing import TimingModel
 
@@ -115,7 +114,7 @@ def refit(database: Database, shop: Workshop, kind: str, *, now: datetime) -> Ou
         try:
             measures["current"] = part.judged(load(shop.folder, old), cut)
             better = worth(kind, measures["candidate"]) >= worth(kind, measures["current"])
-        except (BadModelFile, BadBasketFile, BadPurchases, OSError) as error:
+        except (BadModelFile, BadPurchases, OSError) as error:
             measures["current_failed"] = type(error).__name__
     file, checksum = keep(shop.folder, kind, candidate, f"{day_of(cut).isoformat()}-{now:%Y%m%d%H%M%S%f}")
     number = _register(database, shop, kind, cut, file, checksum, measures, better, now)
@@ -192,5 +191,5 @@ def current(connection: Connection, folder: Path, kind: str) -> Model | None:
         return None
     try:
         return load(folder, version)
-    except (BadModelFile, BadBasketFile, OSError):
+    except (BadModelFile, OSError):
         return None

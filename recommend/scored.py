@@ -13,10 +13,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from members import scores
 from members.products import KEPT
-from members.scores import Score
+from members.scores import FRESH_DAYS, Score
 from members.tables import MemberScore, Order, OrderLine, Product, table
 
-FRESH_DAYS = 7
 orders, lines, products, rows = table(Order), table(OrderLine), table(Product), table(MemberScore)
 _SINCE = (
     select(orders.c.member_id, products.c.sku, products.c.category)

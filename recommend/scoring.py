@@ -18,6 +18,7 @@ from recommend.books import Shelf, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.nextbasket import Learnt, NextBasket
 from recommend.ranked import POPULAR, Ranked
+from recommend.scored import Cycle
 from recommend.standing import Standing
 from recommend.timing import BLOCK, Forecast, TimingModel
 
@@ -135,11 +136,5 @@ def _told_due(wanted: Suggested, due: Suggested, category: Mapping[str, str]) ->
     for one in wanted:
         cycle = soon.pop(category.get(one[0], ""), None) if one[4] == "habit" else None
         if cycle is not None:
-            one[4], one[5] = "repurchase", cycle_words(cycle)
+            one[4], one[5] = "repurchase", Cycle.of(cycle, 0).explain()
     return wanted
-
-
-def cycle_words(cycle: list[Any]) -> str:
-    """Return the sentence a member reads about a cycle."""
-    _, month, day = cycle[1].split("-")
-    return f"上次 {int(month)} 月 {int(day)} 日,平均 {cycle[2]} 天一次"

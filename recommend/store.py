@@ -25,7 +25,6 @@ from recommend.scoring import Scorer
 from recommend.standing import WINDOW
 
 AT_ONCE = 500
-KEPT_DAYS = 7
 COMPANIONS, COMPANION_DAYS, COMPANION_MEMBERS = 5, 180, 40_000
 SCHEME, LAST, TRIED = "recommend:rfm", "recommend:night", "recommend:fit:"
 Told = Callable[[str, int, int | None], None]
@@ -86,7 +85,7 @@ class Store:
         self._companions(log, shelf, today)
         night.tags = self._tag(log, shelf, today, now, told)
         with self.database.transaction() as connection:
-            scores.drop_before(connection, day_of(today) - timedelta(days=KEPT_DAYS))
+            scores.drop_before(connection, day_of(today) - timedelta(days=scores.FRESH_DAYS))
         self.note(night.line(), now)
         return night
 
