@@ -1,13 +1,12 @@
 """The pack of 10 product and 2 spend-and-save coupons: one assignment problem under a budget and a stock per template.
 
-Maximise Σ value over the chosen offers, at most so many of each kind and one of each product per member, Σ cost ≤
-budget, each template ≤ its stock. The linear programme of (a sample of) the members prices the budget and the stock; at
-these prices every member's best offers are found on their own, in linear time, and what is over the limits is cut and
-refilled. The prices also bound what any pack could be worth, so each answer carries its own proof of how far from best
-it can be.
+Maximise Σ value over the chosen offers, at most so many of each kind, one of each product and so many of each template
+per member, Σ cost ≤ budget, each template ≤ its stock. The linear programme of (a sample of) the members prices the
+budget and the stock; at these prices every member's best offers are found on their own, in linear time, and what is
+over the limits is cut and refilled. The prices also bound what any pack could be worth, so each answer carries its own
+proof of how far from best it can be.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,7 +28,8 @@ class BadPack(ValueError):
 class Offers:
     """One row a possible coupon: member and template codes, expected gain in 分, cost in whole 分, spend-and-save?
 
-    `product` codes what a coupon is on; without it every template is on something of its own.
+    `product` codes what a coupon is on; without it every template is on something of its own. `allowed`: how many
+    copies of its template the member may still get, the same in all rows of the two; without it any number.
     """
 
     member: Numbers
@@ -38,10 +38,12 @@ class Offers:
     cost: Numbers
     spend: Chosen
     product: Numbers | None = None
+    allowed: Numbers | None = None
 
     def __post_init__(self) -> None:
-        """Raise BadPack for columns of different lengths, NaN, negative costs or a repeated (member, template)."""
-        columns = (self.member, self.template, self.value, self.cost, self.spend, self.things)
+        """Raise BadPack for columns of different lengths, NaN, negative costs or a repeated row."""
+        columns = [self.member, self.template, self.value, self.cost, self.spend, self.things]
+        columns += [] if self.allowed is None else [self.allowed]
         if len({len(column) for column in columns}) != 1:
             raise BadPack("columns of different lengths")
         if not np.isfinite(self.value).all():
@@ -52,19 +54,25 @@ class Offers:
             if not np.issubdtype(column.dtype, np.integer) or (len(column) and column.min() < 0):
                 raise BadPack(f"{name} must be whole numbers from 0")
         if len(self.member):
-            key = self.member.astype(np.int64) * (int(self.template.max()) + 1) + self.template
+            key = self.pair * (int(self.things.max()) + 1) + self.things
             if len(np.unique(key)) != len(key):
-                raise BadPack("a template is offered twice to a member")
+                raise BadPack("a template is offered twice to a member for one product")
 
     def pick(self, rows: Numbers) -> Self:
         """Return these rows."""
         columns = (self.member, self.template, self.value, self.cost, self.spend, self.things)
-        return type(self)(*(column[rows] for column in columns))
+        allowed = None if self.allowed is None else self.allowed[rows]
+        return type(self)(*(column[rows] for column in columns), allowed)
 
     @property
     def things(self) -> Numbers:
         """What each coupon is on."""
         return self.template if self.product is None else self.product
+
+    @property
+    def pair(self) -> Numbers:
+        """Return a code of member and template per row."""
+        return np.asarray(self.member.astype(np.int64) * (int(self.template.max(initial=0)) + 1) + self.template)
 
     @property
     def kind(self) -> Numbers:
@@ -168,19 +176,35 @@ def _constraints(offers: Offers, limits: Limits, templates: int) -> tuple[Any, N
         sparse.csr_matrix((one, (place, row)), shape=(len(pairs), count)),
         sparse.csr_matrix((one[rival], (np.searchsorted(rivals, thing[rival]), rival)), shape=(len(rivals), count)),
     ]
-    return sparse.vstack(parts).tocsr(), np.r_[limits.each(pairs % 2 == 1), np.ones(len(rivals))]
+    most = [limits.each(pairs % 2 == 1), np.ones(len(rivals))]
+    if offers.allowed is not None:
+        _, first, copies = np.unique(offers.pair, return_index=True, return_inverse=True)
+        parts.append(sparse.csr_matrix((one, (copies, row)), shape=(len(first), count)))
+        most.append(offers.allowed[first])
+    return sparse.vstack(parts).tocsr(), np.concatenate(most)
 
 
 def bound(offers: Offers, limits: Limits, priced: Prices) -> float:
-    """Return the Lagrangian bound: limits at their prices plus every member's best reduced values."""
-    reduced = priced.reduced(offers)
-    one = np.flatnonzero(_best(offers.same, reduced, np.ones(len(reduced))) & (reduced > 0))
-    best = one[_best(offers.kind[one], reduced[one], limits.each(offers.spend[one]))]
-    return float(priced.budget * limits.budget + priced.stock @ limits.stock + reduced[best].sum())
+    """Return the Lagrangian bound: limits at their prices plus every member's best reduced values.
+
+    Of one coupon a product and so many of a template, each member's better bound counts: both together are harder.
+    """
+    reduced, kind = priced.reduced(offers), offers.kind
+
+    def relaxed(single: Chosen) -> Numbers:
+        one = np.flatnonzero(single & (reduced > 0))
+        best = one[_best(kind[one], reduced[one], limits.each(offers.spend[one]))]
+        return np.asarray(np.bincount(kind[best], reduced[best], int(kind.max(initial=0)) + 1))
+
+    most = relaxed(_best(offers.same, reduced, np.ones(len(reduced))))
+    if offers.allowed is not None:
+        most = np.minimum(most, relaxed(_best(offers.pair, reduced, offers.allowed)))
+    return float(priced.budget * limits.budget + priced.stock @ limits.stock + most.sum())
 
 
 def _taken(offers: Offers, limits: Limits, priced: Prices) -> Chosen:
     reduced, group, same = priced.reduced(offers), offers.kind, np.unique(offers.same, return_inverse=True)[1]
+    allowed, pair = offers.allowed, np.unique(offers.pair, return_inverse=True)[1]
     taken = np.zeros(len(reduced), dtype=np.bool_)
     open_rows = np.flatnonzero(reduced > -EPSILON)
     for _ in range(ROUNDS):
@@ -190,6 +214,9 @@ def _taken(offers: Offers, limits: Limits, priced: Prices) -> Chosen:
         rows = open_rows[(slack[open_rows] > 0) & (left[offers.template[open_rows]] > 0)]
         rows = rows[(offers.cost[rows] <= money) & ~np.isin(same[rows], same[taken])]
         rows = rows[_best(same[rows], reduced[rows], np.ones(len(rows)))]
+        if allowed is not None:
+            copies = allowed - np.bincount(pair[taken], minlength=int(pair.max(initial=0)) + 1)[pair]
+            rows = rows[_best(pair[rows], reduced[rows], copies[rows])]
         wanted = rows[_best(group[rows], reduced[rows], slack[rows])]
         wanted = wanted[_best(offers.template[wanted], reduced[wanted], left[offers.template[wanted]])]
         wanted = wanted[np.argsort(-reduced[wanted], kind="stable")]
@@ -212,85 +239,3 @@ def _best(group: Numbers, worth: Numbers, count: Numbers) -> Chosen:
     kept = np.zeros(len(group), dtype=np.bool_)
     kept[order] = rank < count[order]
     return kept
-
-
-@dataclass(frozen=True, slots=True)
-class SpendAndSave:
-    """A rung of the shop's ladder: 满 `threshold` 减 `off`, in 分."""
-
-    threshold: int
-    off: int
-
-    def __post_init__(self) -> None:
-        """Raise BadPack unless 0 < off < threshold."""
-        if not 0 < self.off < self.threshold:
-            raise BadPack("a spend-and-save coupon takes off less than its threshold")
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What the shop believes of its members, to be checked by a hold-out, not learnt here.
-
-    `margin`: of turnover; `reach`: a basket this far below the threshold can be stretched; `pull`: how often it is;
-    `visit`: chance that a coupon within reach brings a visit that would not have been; `prior`: how many baskets the
-    shop's own count for.
-    """
-
-    margin: float = 0.25
-    reach: float = 0.3
-    pull: float = 0.35
-    visit: float = 0.08
-    prior: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class SpendValue:
-    """Of one rung for one member: expected gain and expected cost in 分, and how often a basket reaches it unaided."""
-
-    rung: int
-    value: float
-    cost: int
-    unaided: float
-
-
-def spend_values(
-    baskets: Sequence[int], shop: Sequence[int], ladder: Sequence[SpendAndSave], belief: Stretch | None = None
-) -> list[SpendValue]:
-    """Return what each rung would bring on the member's next basket, from the member's own basket sizes in 分.
-
-    With P = share of baskets ≥ T, S = share in [(1 − reach)·T, T), short of T by s on average, M = mean of max(size, T)
-    of both: gain = margin·pull·S·s + visit·margin·(P + S)·M − off·(P + pull·S + visit·(P + S)). A threshold out of
-    reach brings nothing. A cold member is the shop's `prior` baskets.
-    """
-    trust = belief or Stretch()
-    if not shop or not ladder or min([*shop, *baskets]) < 0:
-        raise BadPack("a ladder and the shop's own baskets are needed, none negative")
-    sizes = np.array([*baskets, *shop], dtype=np.float64)
-    weight = np.r_[np.ones(len(baskets)), np.full(len(shop), trust.prior / len(shop))]
-    weight /= weight.sum()
-    return [_spend_value(place, rung, sizes, weight, trust) for place, rung in enumerate(ladder)]
-
-
-def _spend_value(place: int, rung: SpendAndSave, sizes: Numbers, weight: Numbers, trust: Stretch) -> SpendValue:
-    within = sizes >= (1 - trust.reach) * rung.threshold
-    near = within & (sizes < rung.threshold)
-    unaided = float(weight[sizes >= rung.threshold].sum())
-    used = unaided + trust.pull * float(weight[near].sum()) + trust.visit * float(weight[within].sum())
-    more = trust.pull * float(weight[near] @ (rung.threshold - sizes[near]))
-    more += trust.visit * float(weight[within] @ np.maximum(sizes[within], rung.threshold))
-    return SpendValue(place, trust.margin * more - used * rung.off, round(min(1.0, used) * rung.off), unaided)
-
-
-def product_value(
-    chance: Numbers, price: Numbers, off: Numbers, margin: float, extra: float
-) -> tuple[Numbers, Numbers]:
-    """Return expected gain and cost in 分: chance·(extra·(margin·price − off) − (1 − extra)·off), and ⌈chance·off⌉.
-
-    `extra`: share of redemptions that would not have been bought, as measured by a hold-out; a coupon on what is bought
-    anyway costs `off` and brings nothing.
-    """
-    columns = [np.asarray(column, dtype=np.float64) for column in (chance, price, off)]
-    if any(not np.isfinite(column).all() or (column < 0).any() for column in columns) or (columns[0] > 1).any():
-        raise BadPack("chances lie in 0..1, prices and discounts from 0, none NaN")
-    gain = columns[0] * (extra * margin * columns[1] - columns[2])
-    return gain, np.ceil(columns[0] * columns[2] - EPSILON).astype(np.int64)

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-from recommend.pack import (
-    BadPack,
-    Limits,
-    Offers,
-    SpendAndSave,
-    Stretch,
-    choose,
-    product_value,
-    spend_values,
-)
+from recommend.pack import BadPack, Limits, Offers, choose
+from recommend.pack_values import SpendAndSave, Stretch, product_value, spend_values
 
 
 def offers(rows: list[tuple[int, int, float, int, bool]]) -> Offers:
@@ -68,6 +60,10 @@ def check_limits(rows: Offers, limits: Limits, chosen: Any) -> None:
         mine = rows.member[chosen & (rows.spend == spend)]
         assert np.bincount(mine, minlength=1).max() <= most
     assert np.unique(rows.same[chosen], return_counts=True)[1].max(initial=0) <= 1
+    if rows.allowed is not None:
+        assert (
+            np.bincount(rows.pair[chosen], minlength=int(rows.pair.max(initial=0)) + 1)[rows.pair] <= rows.allowed
+        ).all()
 
 
 @settings(deadline=None, max_examples=60)
@@ -87,6 +83,8 @@ def test_limits_are_never_exceeded(data: st.DataObject) -> None:
     )  # fmt: skip
     if data.draw(st.booleans()):
         rows = replace(rows, product=rows.template // 2)
+    if data.draw(st.booleans()):
+        rows = replace(rows, allowed=np.array([data.draw(st.integers(0, 2))] * len(rows.member), dtype=np.int64))
     pack = choose(rows, limits)
     check_limits(rows, limits, pack.chosen)
     assert not (pack.chosen & (rows.value <= 0)).any()
@@ -114,6 +112,22 @@ def test_never_two_of_one_product_though_two_templates_offer_it() -> None:
     scarce = choose(on_milk, Limits(100, np.array([1, 5, 5])))
     assert scarce.chosen.tolist() == [False, True, True, True]
     assert scarce.bound == pytest.approx(20)
+
+
+def test_one_template_on_many_products_within_what_a_member_may_still_get() -> None:
+    # template 0 on products 0, 1, 2 and template 1 on product 0; two copies of the first are left for the member
+    rows = Offers(
+        np.zeros(4, dtype=np.int64), np.array([0, 0, 0, 1]), np.array([9.0, 3.0, 1.0, 5.0]), np.ones(4, dtype=np.int64),
+        np.zeros(4, dtype=np.bool_), np.array([0, 1, 2, 0]), np.array([2, 2, 2, 9]),
+    )  # fmt: skip
+    pack = choose(rows, Limits(100, np.array([9, 9])))
+    # 9 + 3 beats 5 + 3 + 1: the five is on what the nine is on
+    assert pack.chosen.tolist() == [True, True, False, False]
+    assert pack.value <= pack.bound
+    alone = choose(rows.pick(np.arange(3)), Limits(100, np.array([9, 9])))
+    assert alone.value == 12.0 == pytest.approx(alone.bound)
+    with pytest.raises(BadPack, match="twice"):
+        replace(rows, product=np.array([0, 0, 2, 0]))
 
 
 TABLE = [
