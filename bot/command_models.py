@@ -1,5 +1,7 @@
 """The command line's models: fitted, judged, shown, and taken back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from bot.service import Service
 from members import models, scores, settings
 from members.models import Version
+from recommend import turn
 
 model = typer.Typer(help="推荐与补货的模型", no_args_is_help=True)
 WORDS = {"next_basket": "下一单", "timing": "补货时间"}
@@ -21,23 +24,40 @@ STAGES = {
 @model.command()
 def fit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Fit the models anew, keep those that are not worse on the newest days, and score every member."""
-    _run(open_service(config), True, json)
+    service = open_service(config)
+    with _alone(service) as owner:
+        _run(service, True, json, owner)
 
 
 @model.command()
 def score(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Score every member with the models in use."""
-    _run(open_service(config), False, json)
+    service = open_service(config)
+    with _alone(service) as owner:
+        _run(service, False, json, owner)
 
 
-def _run(service: Service, fit: bool, json: bool) -> None:
+@contextmanager
+def _alone(service: Service) -> Iterator[str]:
+    """Hold the night's turn and yield whose it is; exit with 2 when another night runs."""
+    owner = turn.owner()
+    try:
+        with turn.keeping(service.database, owner, since=service.clock.now()):
+            yield owner
+    except turn.NightRunning as other:
+        refuse(f"{other.line(service.config.shop.zone)},请等它算完再试")
+    except turn.NightLost:
+        refuse("停得太久,另一处已经重新开始算推荐,这里不再算")
+
+
+def _run(service: Service, fit: bool, json: bool, owner: str) -> None:
     from recommend.store import Store  # brings scikit-learn
 
     shop = service.config.shop
     store = Store(service.database, service.config.recommend, service.models, shop.zone, shop.day_start)
     try:
         with Bar() as bar:
-            night = store.run(service.clock.now(), fit=fit, told=bar.told)
+            night = store.run(service.clock.now(), fit=fit, told=bar.told, owner=owner)
     except OSError as error:
         refuse(f"模型文件写不进 {error.filename or service.models}:{error.strerror}")
     outcomes = [
@@ -107,11 +127,12 @@ def rollback(
         registry.load(service.models, former)
     except (ValueError, OSError) as error:
         refuse(f"更早的模型文件 {former.file} 读不出来({type(error).__name__}),没有退回")
-    try:
-        with service.database.transaction() as connection:
-            found = models.roll_back(connection, kind)
-    except LookupError:
-        refuse(f"「{WORDS[kind]}」刚被别人改过,请再试一次")
-    if not json:
-        out(f"{WORDS[kind]}:改用 {found.id} 号模型(学到 {found.cut})")
-    _run(service, False, json)
+    with _alone(service) as owner:
+        try:
+            with service.database.transaction() as connection:
+                found = models.roll_back(connection, kind)
+        except LookupError:
+            refuse(f"「{WORDS[kind]}」刚被别人改过,请再试一次")
+        if not json:
+            out(f"{WORDS[kind]}:改用 {found.id} 号模型(学到 {found.cut})")
+        _run(service, False, json, owner)

@@ -15,7 +15,7 @@ from members import inferring, models, scores, settings
 from members.clock import business_date
 from members.db import Database
 from members.scores import Score
-from recommend import association, books, features, registry, rfm, tagging, taxonomy
+from recommend import association, books, features, registry, rfm, tagging, taxonomy, turn
 from recommend.books import Shelf, day_number, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.registry import NEXT_BASKET, TIMING, Outcome, Workshop
@@ -61,8 +61,20 @@ class Store:
     zone: ZoneInfo
     day_start: time = time()
 
-    def run(self, now: datetime, *, fit: bool | None = None, told: Told = silent) -> Night:
-        """Score everybody for the business day of `now`; fit first when `fit`, or when None and it is time to."""
+    def run(self, now: datetime, *, fit: bool | None = None, told: Told = silent, owner: str = "") -> Night:
+        """Score everybody for the business day of `now`; fit first when `fit`, or when None and it is time to.
+
+        NightRunning while another night runs, unless it is `owner`'s turn that was taken for this one.
+        """
+        with turn.keeping(self.database, owner or turn.owner(), since=now) as check:
+
+            def watched(what: str, done: int, total: int | None) -> None:
+                check()
+                told(what, done, total)
+
+            return self._run(now, fit, watched)
+
+    def _run(self, now: datetime, fit: bool | None, told: Told) -> Night:
         night, today = Night(), day_number(business_date(now, self.zone))
         with self.database.reading() as connection:
             if not scores.worth_scoring(connection):

@@ -12,8 +12,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import DBAPIError
+
 from members import scores
 from members.db import Database
+from recommend import turn
 from recommend.rules import RecommendRules
 
 NICE = 10
@@ -30,6 +33,7 @@ class Night:
     zone: ZoneInfo
     day_start: time = time()
     _running: BaseProcess | None = field(default=None, init=False)
+    _owner: str = field(default_factory=turn.owner, init=False)
 
     def run(self, now: datetime) -> str:
         """Begin scoring everybody, and fitting when it is time to; returns at once."""
@@ -38,8 +42,12 @@ class Night:
         with self.database.reading() as connection:
             if not scores.worth_scoring(connection):
                 return "购买记录还太少,先按次数推荐"
+        try:
+            turn.begin(self.database, self._owner, since=now)
+        except turn.NightRunning as other:
+            return f"{other.line(self.zone)},这次不算"
         url = self.database.url.render_as_string(hide_password=False)
-        given = url, self.rules, self.folder, str(self.zone), self.day_start, now
+        given = url, self.rules, self.folder, str(self.zone), self.day_start, now, self._owner
         self._running = multiprocessing.get_context("spawn").Process(target=_night, args=given, daemon=True)
         self._running.start()
         return "已开始,在另一个进程里算"
@@ -54,9 +62,13 @@ class Night:
         if self._running is not None and self._running.is_alive():
             self._running.terminate()
             self._running.join(5)
+            with suppress(DBAPIError):  # without the books the turn runs out by itself
+                turn.end(self.database, self._owner)
 
 
-def _night(url: str, rules: RecommendRules, folder: Path, zone: str, day_start: time, now: datetime) -> None:
+def _night(
+    url: str, rules: RecommendRules, folder: Path, zone: str, day_start: time, now: datetime, owner: str
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends us
     with suppress(OSError):
         os.nice(NICE)
@@ -66,7 +78,7 @@ def _night(url: str, rules: RecommendRules, folder: Path, zone: str, day_start: 
     database = Database(url, synchronous="NORMAL", pool_size=1)
     store = Store(database, rules, folder, ZoneInfo(zone), day_start)
     try:
-        store.run(now)
+        store.run(now, owner=owner)
     except Exception as error:  # what it says may be personal, where it happened is not
         trace = "".join(traceback.format_tb(error.__traceback__))
         log.error("night: %s\n%s", type(error).__name__, trace)

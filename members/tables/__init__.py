@@ -5,7 +5,7 @@ from members.tables.conversation import Arrival, Child, Erasure, ExportLink, Han
 from members.tables.counter import ApiKey, ApiRequest, Approval, StaffDeed, StaffTask
 from members.tables.loyalty import GiftGrant, PaidMembership, PerkUse, TierEvent
 from members.tables.messages import Audience, CampaignPlan, Decision, Delivery, Inbox, Outbox
-from members.tables.operations import AuditLog, JobRun, RateCount, Setting
+from members.tables.operations import AuditLog, JobRun, Lease, RateCount, Setting
 from members.tables.people import (
     Consent,
     ConsentEvent,
@@ -66,6 +66,7 @@ __all__ = [
     "Inbox",
     "Invitation",
     "JobRun",
+    "Lease",
     "LotUse",
     "Member",
     "MemberKey",

@@ -45,6 +45,15 @@ class JobRun(SQLModel, table=True):
     note: str = ""
 
 
+class Lease(SQLModel, table=True):
+    """What one process at a time may do: who is at it, since when, and until when that is believed without a sign."""
+
+    name: str = Field(primary_key=True)
+    owner: str
+    since: datetime = when()
+    until: datetime = when()
+
+
 class Setting(SQLModel, table=True):
     """A named fact of the installation: clock offset of the sandbox, shared access token, import progress."""
 

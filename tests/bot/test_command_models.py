@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from members.db import Database
+from recommend import turn
 from tests.support.terminal import Folder
 
 MEMBER = "oDemoMember01"
@@ -22,6 +25,16 @@ def test_before_the_first_night_counts_speak(shop: Folder) -> None:
     assert (code, err) == (2, "「补货时间」没有更早的模型可以退回\n")
     code, _, err = shop.run("model", "rollback", "timings")
     assert (code, err) == (2, "没有叫「timings」的模型。可以写:next_basket、timing\n")
+
+
+def test_while_a_night_runs_no_second_is_begun(shop: Folder) -> None:
+    books = Database(f"sqlite:///{shop.path / 'data' / 'memberbot.db'}")
+    with turn.keeping(books, "a night", since=datetime(2026, 11, 15, 19, tzinfo=UTC)):
+        for words in (("fit",), ("score", "--json")):
+            found = shop.run("model", *words)
+            assert found == (2, "", "另一处正在算推荐,2026-11-16 03:00 开始,请等它算完再试\n")
+    books.dispose()
+    assert shop.run("model", "score")[0] == 0
 
 
 @pytest.mark.slow
