@@ -1,7 +1,7 @@
 """The purchase matrix out of the books: every member's receipts up to a moment, as compact columns, read in portions.
 
 Items are product ids. A return is a line of its own on the day it was made, so that what was known on an earlier
-morning can be told; the sale closed as nothing counts as never made.
+morning can be told, and knows the day of its sale; the sale closed as nothing counts as never made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -71,11 +71,10 @@ def read(
     """
     sold = list(_portions(connection, _sold(now, without), told))
     back = list(_returned(connection, now, zone, day_start, without))
-    parts = [*sold, np.array(back, dtype=np.int64).reshape(-1, 5)]
-    columns = np.concatenate(parts).T
+    columns = np.concatenate([*sold, np.array(back, dtype=np.int64).reshape(-1, 6)]).T
     if not columns.shape[1]:
         raise BadPurchases("no purchases")
-    return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4], dated=True)
+    return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4], sold=columns[5], dated=True)
 
 
 def _sold(now: datetime, without: Sequence[str]) -> Any:
@@ -103,13 +102,13 @@ def _portions(connection: Connection, statement: Any, told: Told) -> Iterator[ND
         member, day, item, quantity, amount = zip(*portion, strict=True)
         told(len(portion))
         numbers = np.array([one.toordinal() for one in day], dtype=np.int64) - EPOCH.toordinal()
-        yield np.stack([np.array(member), numbers, np.array(item), np.array(quantity), np.array(amount)], axis=1)
+        yield np.stack([np.array(column) for column in (member, numbers, item, quantity, amount, numbers)], axis=1)
 
 
 def _returned(
     connection: Connection, now: datetime, zone: ZoneInfo, day_start: time, without: Sequence[str]
-) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield what came back as (member, day, product, −pieces, −分).
+) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Yield what came back as (member, day, product, −pieces, −分, day of the sale).
 
     A refund that names lines gives them back on its day. What else the lines say came back (a sale taken back whole, a
     refund of the rest) went with the last refund, or without any on the day of the sale.
@@ -131,9 +130,9 @@ def _returned(
             some, paid = named.get(line, (0, 0))
             rest, money = rest - some, money - paid
             if some and known:
-                yield member, day_number(day), product, -some, -paid
+                yield member, day_number(day), product, -some, -paid, day_number(sold)
         if rest > 0 and last is not None:
-            yield member, day_number(last), product, -rest, -max(0, money)
+            yield member, day_number(last), product, -rest, -max(0, money), day_number(sold)
 
 
 def _events(

@@ -1,7 +1,8 @@
 """The purchase matrix: who bought what on which day, as compact sorted columns; nothing peeks past a cut.
 
 A row is what one member kept of one item on one day; `day` is a day number, or a basket's index where only order is
-known. Returns are lines with a negative quantity: they take back the latest earlier pieces, at cuts after them only.
+known. Returns are lines with a negative quantity: at cuts after them they take back pieces of their own sale, or where
+that is unknown the latest earlier ones.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recommend.places import placed
+from recommend.places import by_member_day_item
+from recommend.returns import taken_back
 
 Codes = NDArray[np.int32]
 Amounts = NDArray[np.int64]
@@ -29,7 +31,8 @@ class PurchaseLog:
     """Rows rising by (member, day, item), one each; `member` and `item` are positions in `members` and `items`.
 
     Quantities are pieces, negative on returned lines; amounts are integer 分, 0 where unknown. `dated`: the days are
-    certainly dates, so that nobody need guess whether they are only the order of baskets.
+    certainly dates, so that nobody need guess whether they are only the order of baskets. `sold`, where a return tells
+    it: the day of the sale that came back; returns of other days' sales are rows of their own, before the day's own.
     """
 
     member: Codes
@@ -40,10 +43,12 @@ class PurchaseLog:
     members: Labels
     items: Labels
     dated: bool = False
+    sold: Codes | None = None
 
     def __post_init__(self) -> None:
         """Raise BadPurchases for ragged, out-of-range or unsorted columns; an empty log is allowed."""
-        columns = (self.member, self.day, self.item, self.quantity, self.amount)
+        told = () if self.sold is None else (self.sold,)
+        columns = (self.member, self.day, self.item, self.quantity, self.amount, *told)
         if len({len(column) for column in columns}) != 1:
             raise BadPurchases("columns of different lengths")
         if not len(self.member):
@@ -52,7 +57,7 @@ class PurchaseLog:
             raise BadPurchases("a member code outside the labels")
         if self.item.min() < 0 or self.item.max() >= len(self.items):
             raise BadPurchases("an item code outside the labels")
-        if not _rising(self.member, self.day, self.item):
+        if not _rising(self.member, self.day, self.item, *told):
             raise BadPurchases("rows not sorted by member, day and item, or repeated")
 
     def __len__(self) -> int:
@@ -60,7 +65,8 @@ class PurchaseLog:
 
     def _only(self, rows: NDArray[Any]) -> "PurchaseLog":
         names = ("member", "day", "item", "quantity", "amount")
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        sold = None if self.sold is None else self.sold[rows]
+        return replace(self, sold=sold, **{name: getattr(self, name)[rows] for name in names})
 
     def before(self, cut: int) -> "PurchaseLog":
         """Return what was known when day `cut` began: earlier rows, net of the returns made by then."""
@@ -106,34 +112,37 @@ class PurchaseLog:
         """Return the log by each item's parent (position in `names`, −1 for none), as `at_level` does."""
         rows = self._only((parent >= 0)[self.item])
         columns = rows.member, rows.day, parent[rows.item], rows.quantity, rows.amount
-        return _summed(*columns, self.members, names, self.dated)
+        return _summed(*columns, self.members, names, self.dated, rows.sold)
 
     def extended(self, more: "PurchaseLog") -> "PurchaseLog":
         """Return this log with another day's or week's added; new members and items get codes."""
         members, items = np.union1d(self.members, more.members), np.union1d(self.items, more.items)
         parts = [
             (np.searchsorted(members, log.members)[log.member], log.day, np.searchsorted(items, log.items)[log.item],
-             log.quantity, log.amount)
+             log.quantity, log.amount, log.day if log.sold is None else log.sold)
             for log in (self, more)
         ]  # fmt: skip
         columns = [np.concatenate(pair) for pair in zip(*parts, strict=True)]
-        member, day, item, quantity, amount = columns
-        return _summed(member, day, item, quantity, amount, members, items, self.dated and more.dated)
+        member, day, item, quantity, amount, sold = columns
+        return _summed(member, day, item, quantity, amount, members, items, self.dated and more.dated, sold)
 
 
 def from_arrays(
     member: ArrayLike, day: ArrayLike, item: ArrayLike, quantity: ArrayLike | None = None,
     amount: ArrayLike | None = None, *, gift: ArrayLike | None = None, dated: bool = False,
+    sold: ArrayLike | None = None,
 ) -> PurchaseLog:  # fmt: skip
     """Return the log of these lines in any order; lines of one member, day and item become one, gifts are left out.
 
-    `day` holds whole numbers or numpy dates; `dated`: the numbers are dates, too. BadPurchases for NaN, NaT, fractions
-    of days, ragged or no lines.
+    `day` holds whole numbers or numpy dates; `dated`: the numbers are dates, too. `sold`: the day of the sale that a
+    returned line belongs to, its own day where that is unknown. BadPurchases for NaN, NaT, fractions of days, ragged
+    or no lines.
     """
     dated = dated or np.issubdtype(np.asarray(day).dtype, np.datetime64)
     columns = [np.asarray(member), _days(np.asarray(day)), np.asarray(item)]
     count = len(columns[0])
     columns += [_whole("quantity", quantity, count, 1), _whole("amount", amount, count, 0)]
+    columns += [columns[1] if sold is None else _days(np.asarray(sold))]
     if len({len(column) for column in columns}) != 1:
         raise BadPurchases("columns of different lengths")
     if not count:
@@ -144,7 +153,7 @@ def from_arrays(
     members, member_code = np.unique(columns[0][bought], return_inverse=True)
     items, item_code = np.unique(columns[2][bought], return_inverse=True)
     rest = [column[bought] for column in columns]
-    return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items, dated)
+    return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items, dated, rest[5])
 
 
 def from_frame(frame: Any, names: Mapping[str, str] | None = None) -> PurchaseLog:
@@ -176,32 +185,13 @@ def from_parquet(path: Path, names: Mapping[str, str] | None = None) -> Purchase
 
 
 def net_of_returns(log: PurchaseLog) -> PurchaseLog:
-    """Return the log without returned pieces: each return takes back the latest earlier pieces of member and item."""
-    back = np.flatnonzero(log.quantity < 0)
-    if not len(back):
-        return log if not (log.quantity == 0).any() else log._only(log.quantity > 0)
-    quantity, amount = log.quantity.copy(), log.amount.copy()
-    pair = log.member.astype(np.int64) * max(1, len(log.items)) + log.item
-    order = np.argsort(pair, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    for row in back.tolist():
-        _take_back(row, order, place, pair, quantity, amount)
-    kept = quantity > 0
-    return replace(log, quantity=quantity, amount=amount)._only(kept)
-
-
-def _take_back(
-    row: int, order: NDArray[Any], place: NDArray[Any], pair: NDArray[Any], quantity: Codes, amount: Amounts
-) -> None:
-    owed, at = -int(quantity[row]), int(place[row]) - 1
-    while owed > 0 and at >= 0 and pair[order[at]] == pair[row]:
-        earlier = order[at]
-        taken = min(owed, max(0, int(quantity[earlier])))
-        if taken:
-            amount[earlier] -= amount[earlier] * taken // quantity[earlier]
-            quantity[earlier] -= taken
-        owed, at = owed - taken, at - 1
+    """Return the log without returned pieces: each return takes back pieces of its own sale, else the latest."""
+    if (log.quantity < 0).any():
+        pair = log.member.astype(np.int64) * max(1, len(log.items)) + log.item
+        quantity, amount = taken_back(pair, log.day, log.quantity, log.amount, log.sold)
+        log = replace(log, quantity=quantity, amount=amount)
+    kept = log if (log.quantity > 0).all() else log._only(log.quantity > 0)
+    return kept if kept.sold is None else replace(kept, sold=None)
 
 
 def is_order_only(log: PurchaseLog) -> bool:
@@ -249,31 +239,24 @@ def _rising(*keys: NDArray[Any]) -> bool:
 
 def _summed(
     member: NDArray[Any], day: NDArray[Any], item: NDArray[Any], quantity: NDArray[Any], amount: NDArray[Any],
-    members: Labels, items: Labels, dated: bool,
+    members: Labels, items: Labels, dated: bool, sold: NDArray[Any] | None,
 ) -> PurchaseLog:  # fmt: skip
-    order = _by_member_day_item(member, day, item)
+    sold = None if sold is None or (sold >= day).all() else np.minimum(sold, day)
+    order = by_member_day_item(member, day, item, sold)
     member, day, item = member[order], day[order], item[order]
     first = np.ones(len(order), dtype=np.bool_)
     first[1:] = (member[1:] != member[:-1]) | (day[1:] != day[:-1]) | (item[1:] != item[:-1])
+    if sold is not None:
+        sold = sold[order]
+        first[1:] |= sold[1:] != sold[:-1]
     at = np.flatnonzero(first)
     pieces = np.add.reduceat(quantity[order].astype(np.int64), at) if len(at) else quantity[:0]
     paid = np.add.reduceat(amount[order].astype(np.int64), at) if len(at) else amount[:0]
     return PurchaseLog(
         member=member[at].astype(np.int32), day=day[at].astype(np.int32), item=item[at].astype(np.int32),
         quantity=np.clip(pieces, -(2**31), 2**31 - 1).astype(np.int32), amount=paid.astype(np.int64),
-        members=members, items=items, dated=dated,
+        members=members, items=items, dated=dated, sold=None if sold is None else sold[at].astype(np.int32),
     )  # fmt: skip
-
-
-def _by_member_day_item(member: NDArray[Any], day: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:
-    if not len(member):
-        return np.zeros(0, dtype=np.int64)
-    since, items = int(day.min()), int(item.max()) + 1
-    days, members = int(day.max()) - since + 1, int(member.max()) + 1
-    if members * days * items >= 2**62:
-        return np.lexsort((item, day, member))
-    key = (member.astype(np.int64) * days + (day.astype(np.int64) - since)) * items + item
-    return placed(key, members * days * items)
 
 
 def _days(day: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,24 @@ def placed(key: NDArray[np.int64], bound: int) -> NDArray[np.int64]:
     return np.asarray(np.sort((key << bits) + np.arange(len(key))) & ((1 << bits) - 1), dtype=np.int64)
 
 
+def by_member_day_item(
+    member: NDArray[Any], day: NDArray[Any], item: NDArray[Any], sold: NDArray[Any] | None = None
+) -> NDArray[np.int64]:
+    """Return the places that sort lines by member, day and item; with `sold` ≤ day, returns of earlier sales first."""
+    if sold is not None:
+        back = np.flatnonzero(sold < day)
+        before = np.concatenate([back[np.argsort(sold[back], kind="stable")], np.flatnonzero(sold == day)])
+        return np.asarray(before[by_member_day_item(member[before], day[before], item[before])], dtype=np.int64)
+    if not len(member):
+        return np.zeros(0, dtype=np.int64)
+    since, items = int(day.min()), int(item.max()) + 1
+    days, members = int(day.max()) - since + 1, int(member.max()) + 1
+    if members * days * items >= 2**62:
+        return np.lexsort((item, day, member))
+    key = (member.astype(np.int64) * days + (day.astype(np.int64) - since)) * items + item
+    return placed(key, members * days * items)
+
+
 def ranges(start: NDArray[Any], length: NDArray[Any]) -> NDArray[np.int64]:
     """Return start, start + 1 … of each range, one range after the other."""
     ends = np.cumsum(length)

@@ -88,6 +88,17 @@ def test_a_return_is_known_from_its_day_on(shop: SmallShop) -> None:
     assert len(read(shop, now=back - timedelta(hours=1))) == 1
 
 
+def test_a_return_takes_back_its_own_order_and_not_what_was_bought_since(shop: SmallShop) -> None:
+    anna, rice = shop.member(), product(shop, "rice")
+    first, _, exchanged = write(shop, [(anna, TODAY - timedelta(days=ago), [rice]) for ago in (9, 6, 4)])
+    taken_back(shop, first, at=MONDAY - timedelta(days=4), detail={"lines": [[1, "rice-1", 1, 1000]]})
+    log, today = read(shop), books.day_number(TODAY)
+    assert [(row[1], row[3]) for row in lines(log.before(today - 4))] == [(9, 1), (6, 1)]
+    assert [(row[1], row[3]) for row in lines(log.before(today))] == [(6, 1), (4, 1)], "an exchange is a purchase"
+    taken_back(shop, exchanged)
+    assert [(row[1], row[3]) for row in lines(read(shop).before(today))] == [(6, 1)]
+
+
 def taken_back(shop: SmallShop, order: int, *, pieces: int = 1, **refund: Any) -> None:
     """The lines and the state of an order say that so much came back; with a refund row when one is given."""
     with shop.database.transaction() as connection:

@@ -140,3 +140,41 @@ def test_unsorted_rows_and_codes_without_a_label_are_refused() -> None:
         PurchaseLog(**{name: column[::-1] for name, column in columns.items()}, members=log.members, items=log.items)
     with pytest.raises(BadPurchases, match="outside the labels"):
         PurchaseLog(**columns, members=log.members, items=log.items[:1])
+
+
+def sold_log(lines: list[tuple[int, str, int, int, int]]) -> PurchaseLog:
+    """Lines of ann: day, item, quantity, 分, day of the sale."""
+    day, item, quantity, amount, sold = (np.array(column) for column in zip(*lines, strict=True))
+    return from_arrays(["ann"] * len(lines), day, item, quantity, amount, sold=sold)
+
+
+EXCHANGED = [
+    (1, "milk", 2, 800, 1), (5, "milk", 1, 300, 5), (9, "milk", -1, -500, 1), (9, "milk", 1, 350, 9),
+    (9, "tea", 1, 20, 9), (9, "tea", -1, -20, 9), (10, "milk", -1, -350, 10),
+]  # fmt: skip
+
+
+def test_a_return_that_knows_its_sale_takes_back_that_one_with_its_money() -> None:
+    log = sold_log(EXCHANGED)
+    assert [row[1:] for row in rows(log)] == [
+        (1, "milk", 2, 800), (5, "milk", 1, 300), (9, "milk", -1, -500), (9, "milk", 1, 350), (9, "tea", 0, 0),
+        (10, "milk", -1, -350),
+    ]  # fmt: skip
+    assert [row[1:] for row in rows(log.before(10))] == [
+        (1, "milk", 1, 300), (5, "milk", 1, 300), (9, "milk", 1, 350)
+    ]  # fmt: skip
+    assert [row[1:] for row in rows(log.before(11))] == [(1, "milk", 1, 300), (5, "milk", 1, 300)], "the latest, else"
+    assert [row[1:] for row in rows(log.since(5))] == [(5, "milk", 1, 300)], "the sale of day 1 is not among these"
+    assert log.before(11).sold is None and rows(sold_log(EXCHANGED[::-1])) == rows(log)
+
+
+def test_what_was_sold_when_stays_known_one_level_up_in_picks_and_in_a_log_that_grew() -> None:
+    log = sold_log(EXCHANGED)
+    up = log.at_level(["food", "food"])
+    assert [row[1:] for row in rows(up.before(10))] == [(1, "food", 1, 300), (5, "food", 1, 300), (9, "food", 1, 350)]
+    assert rows(log.of(["ann"]).compact().before(10)) == rows(log.before(10))
+    grown = sold_log(EXCHANGED[:1])
+    assert grown.sold is None
+    for line in EXCHANGED[1:]:
+        grown = grown.extended(sold_log([line]))
+    assert rows(grown) == rows(log) and rows(grown.before(11)) == rows(log.before(11))
