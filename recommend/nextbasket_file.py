@@ -1,20 +1,18 @@
-"""A next-basket model as a file: arrays and JSON behind a checksum, never a pickle."""
+"""A next-basket model as a file of plain arrays, its settings beside them as JSON."""
 
 import json
 from dataclasses import asdict, fields
-from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from recommend import model_file
 from recommend.forest import Forest
-from recommend.model_file import BadModelFile
 from recommend.nextbasket import Learnt
 from recommend.ranker import Calibration, Forests, Simple
 
-VERSION = 2
+KIND = "next_basket 3"
 FORESTS = ("plain", "by_basket")
 
 
@@ -22,34 +20,22 @@ def save(learnt: Learnt, path: Path) -> str:
     """Write the model in one step and return its checksum (SHA-256, hex)."""
     simple, part = asdict(learnt.simple), None if np.isinf(learnt.part) else learnt.part
     plain = {name: getattr(learnt, name) for name in ("order_only", "levels", "seed", "names")}
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Any] = {"about": np.array(json.dumps({"simple": simple, "part": part, **plain}))}
     if learnt.forests is not None:
         for which in FORESTS:
             for place, one in enumerate(getattr(learnt.forests, which)):
                 arrays |= {f"{which}.{place}.{column.name}": getattr(one, column.name) for column in fields(one)}
     if learnt.calibration is not None:
         arrays |= {"score": learnt.calibration.score, "probability": learnt.calibration.probability}
-    about = json.dumps({"version": VERSION, "simple": simple, "part": part, **plain})
-    packed = BytesIO()
-    np.savez_compressed(packed, about=np.array(about), **arrays)
-    checksum = sha256(packed.getvalue()).hexdigest()
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(checksum.encode() + b"\n" + packed.getvalue())
-    new.replace(path)
-    return checksum
+    return model_file.write(path, KIND, arrays)
 
 
 def load(path: Path) -> Learnt:
-    """Read a model back; BadModelFile when the checksum or the version doesn't fit."""
-    checksum, _, packed = path.read_bytes().partition(b"\n")
-    if sha256(packed).hexdigest().encode() != checksum:
-        raise BadModelFile("the checksum does not fit")
-    with np.load(BytesIO(packed), allow_pickle=False) as arrays:
-        about = json.loads(str(arrays["about"]))
-        if about.pop("version") != VERSION:
-            raise BadModelFile("another version")
-        forests = Forests(*(_forests(arrays, which) for which in FORESTS)) if "plain.0.tree" in arrays else None
-        calibration = Calibration(arrays["score"], arrays["probability"]) if "score" in arrays else None
+    """Read a model back; BadModelFile when it is damaged or of another kind or version."""
+    arrays = model_file.read(path, KIND)
+    about = json.loads(str(arrays["about"]))
+    forests = Forests(*(_forests(arrays, which) for which in FORESTS)) if "plain.0.tree" in arrays else None
+    calibration = Calibration(arrays["score"], arrays["probability"]) if "score" in arrays else None
     part = np.inf if about["part"] is None else about["part"]
     names, simple = tuple(about["names"]), Simple(**about["simple"])
     return Learnt(about["order_only"], about["levels"], about["seed"], names, forests, simple, part, calibration)

@@ -193,3 +193,8 @@ def current(connection: Connection, folder: Path, kind: str) -> Model | None:
         return load(folder, version)
     except (BadModelFile, OSError):
         return None
+
+
+def lost(connection: Connection, folder: Path, kind: str) -> bool:
+    """Tell whether a model is in use whose file is gone, damaged or of another version of this code."""
+    return models.current(connection, kind) is not None and current(connection, folder, kind) is None

@@ -135,13 +135,15 @@ class Store:
             return log, books.shelf(connection, log.items)
 
     def _due(self, now: datetime) -> list[str]:
-        """Return the kinds that it is time to fit: never tried, or long enough ago."""
+        """Return the kinds that it is time to fit: never tried, long enough ago, or the file in use can't be read."""
         longest = timedelta(days=self.rules.refit_days) - timedelta(hours=12)
         with self.database.reading() as connection:
             tried = {kind: settings.get(connection, f"{TRIED}{kind}") for kind in models.KINDS}
+            lost = [kind for kind in models.KINDS if registry.lost(connection, self.folder, kind)]
         return [
-            kind for kind, last in tried.items() if last is None or now - datetime.fromisoformat(last["at"]) >= longest
-        ]
+            kind for kind, last in tried.items()
+            if last is None or kind in lost or now - datetime.fromisoformat(last["at"]) >= longest
+        ]  # fmt: skip
 
     def _model(self, kind: str) -> Any:
         with self.database.reading() as connection:

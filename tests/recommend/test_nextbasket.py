@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recommend import candidates, nextbasket, nextbasket_file
+from recommend import candidates, model_file, nextbasket, nextbasket_file
 from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
+from recommend.model_file import BadModelFile
 from recommend.nextbasket import NextBasket
 from recommend.ranked import ALIKE, NOBODY, OWN, POPULAR, Ranked, nobody
 
@@ -209,11 +212,23 @@ def test_a_model_comes_back_from_its_file_and_a_damaged_file_is_refused(tmp_path
     whole = (tmp_path / "model").read_bytes()
     assert whole.startswith(checksum.encode())
     (tmp_path / "model").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(nextbasket_file.BadModelFile):
+    with pytest.raises(BadModelFile, match="checksum"):
+        nextbasket_file.load(tmp_path / "model")
+    model_file.write(tmp_path / "model", "timing 1", {"renewal": np.ones(4)})
+    with pytest.raises(BadModelFile, match="not a next_basket"):
         nextbasket_file.load(tmp_path / "model")
     none = nextbasket.fit(from_arrays(["a"], [1], ["x"])).learnt
     nextbasket_file.save(none, tmp_path / "model")
     assert nextbasket_file.load(tmp_path / "model") == none
+
+
+def test_a_file_as_it_was_written_before_kinds_were_is_refused(tmp_path: Path) -> None:
+    packed = BytesIO()
+    np.savez_compressed(packed, about=np.array('{"version": 2}'))
+    old = sha256(packed.getvalue()).hexdigest().encode() + b"\n" + packed.getvalue()
+    (tmp_path / "model").write_bytes(old)
+    with pytest.raises(BadModelFile, match="not a next_basket"):
+        nextbasket_file.load(tmp_path / "model")
 
 
 def test_what_was_learnt_is_asked_about_a_later_day_without_learning() -> None:

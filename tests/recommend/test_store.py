@@ -267,6 +267,12 @@ def test_a_kind_is_tried_again_when_its_time_has_come_not_every_night(night: Nig
         settings.put(connection, f"recommend:fit:{TIMING}", {"at": (MONDAY - timedelta(days=8)).isoformat()})
     assert [one.kind for one in night.store.run(MONDAY).outcomes] == [TIMING]
     assert night.store.run(MONDAY + timedelta(days=1)).outcomes == []
+    with night.shop.database.reading() as connection:
+        version = models.current(connection, NEXT_BASKET)
+    assert version is not None
+    (night.store.folder / version.file).write_bytes(b"of an older code")
+    again = night.store.run(MONDAY + timedelta(days=1)).outcomes
+    assert [(one.kind, one.promoted) for one in again] == [(NEXT_BASKET, True)], "what can't be read is learnt anew"
 
 
 def test_old_files_go_but_not_those_a_way_back_needs(night: NightShop) -> None:
