@@ -10,11 +10,11 @@ from bot.console import Bar, out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from bot.service import Service
 from members import models, scores, settings
-from members.models import Version
+from members.models import NAMES, Version
 from recommend import turn
 
 model = typer.Typer(help="推荐与补货的模型", no_args_is_help=True)
-WORDS = {"next_basket": "下一单", "timing": "补货时间"}
+KINDS = "或 ".join(f"{kind}({name})" for kind, name in NAMES.items())
 STATES = {"current": "在用", "former": "用过", "refused": "没有启用", "rolled_back": "已退回"}
 STAGES = {
     "new": "新会员", "active": "活跃", "slowing": "放缓", "dormant": "沉睡", "lost": "流失", "": "看不出",
@@ -86,7 +86,7 @@ def _row(one: Version) -> dict[str, Any]:
 
 def _lines(versions: list[Version], scored: dict[str, Any], last: dict[str, Any] | None) -> list[str]:
     lines = [
-        f"{one.id}\t{WORDS[one.kind]}\t{STATES[one.state]}\t学到 {one.cut}\t{_measured(one)}\t{one.checksum[:12]}"
+        f"{one.id}\t{NAMES[one.kind]}\t{STATES[one.state]}\t学到 {one.cut}\t{_measured(one)}\t{one.checksum[:12]}"
         for one in versions
     ] or ["还没有模型,先按次数推荐;运行 memberbot model fit"]
     if scored["members"]:
@@ -108,12 +108,12 @@ def _measured(one: Version) -> str:
 
 @model.command()
 def rollback(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="next_basket(下一单)或 timing(补货时间)")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=KINDS)],
     config: ConfigPath = DEFAULT,
     json: Json = False,
 ) -> None:
     """Use the model before the current one, and score every member with it."""
-    kind = {word: name for name, word in WORDS.items()}.get(kind, kind)
+    kind = {word: name for name, word in NAMES.items()}.get(kind, kind)
     if kind not in models.KINDS:
         refuse(f"没有叫「{kind}」的模型。可以写:{'、'.join(models.KINDS)}")
     service = open_service(config)
@@ -122,7 +122,7 @@ def rollback(
     with service.database.reading() as connection:
         former = next((one for one in models.history(connection, kind) if one.state == "former"), None)
     if former is None:
-        refuse(f"「{WORDS[kind]}」没有更早的模型可以退回")
+        refuse(f"「{NAMES[kind]}」没有更早的模型可以退回")
     try:
         registry.load(service.models, former)
     except (ValueError, OSError) as error:
@@ -132,7 +132,7 @@ def rollback(
             with service.database.transaction() as connection:
                 found = models.roll_back(connection, kind)
         except LookupError:
-            refuse(f"「{WORDS[kind]}」刚被别人改过,请再试一次")
+            refuse(f"「{NAMES[kind]}」刚被别人改过,请再试一次")
         if not json:
-            out(f"{WORDS[kind]}:改用 {found.id} 号模型(学到 {found.cut})")
+            out(f"{NAMES[kind]}:改用 {found.id} 号模型(学到 {found.cut})")
         _run(service, False, json, owner)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from members.tables import ModelVersion, table
 
-KINDS = ("next_basket", "timing")
+NAMES = {"next_basket": "下一单", "timing": "补货时间"}
+KINDS = tuple(NAMES)
 versions = table(ModelVersion)
 _ADD = insert(versions).returning(versions.c.id)
 _OF = select(versions).where(versions.c.kind == bindparam("which")).order_by(versions.c.id.desc())

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from members import models
 from members.db import Database
@@ -30,7 +29,6 @@ from recommend.timing import TimingModel
 SPLIT, JUDGED, SAMPLE, KEPT = 15, 4_000, 20_000, 8
 SPARED_SECONDS = 86_400
 NEXT_BASKET, TIMING = models.KINDS
-WORDS = {NEXT_BASKET: "下一单", TIMING: "补货时间"}
 Model = Learnt | TimingModel
 
 
@@ -46,7 +44,7 @@ class Outcome:
 
     def line(self) -> str:
         """Return the outcome in words."""
-        return f"{WORDS[self.kind]}:{self.why}"
+        return f"{models.NAMES[self.kind]}:{self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def worth(kind: str, figures: Mapping[str, float]) -> float:
 def refit(database: Database, shop: Workshop, kind: str, *, now: datetime) -> Outcome:
     """Fit a candidate, judge it beside the current model, register it; with too little to learn from, nothing is done.
 
-    Fitting and judging happen outside any transaction.
+    Fitting and judging happen outside any transaction; whoever calls has the night's turn (recommend/turn.py).
     """
     cut, part = shop.today - SPLIT, shop.sampled()
     try:
@@ -117,30 +115,14 @@ def refit(database: Database, shop: Workshop, kind: str, *, now: datetime) -> Ou
         except (BadModelFile, BadPurchases, OSError) as error:
             measures["current_failed"] = type(error).__name__
     file, checksum = keep(shop.folder, kind, candidate, f"{day_of(cut).isoformat()}-{now:%Y%m%d%H%M%S%f}")
-    number = _register(database, shop, kind, cut, file, checksum, measures, better, now)
+    with database.transaction() as connection:
+        number = models.add(
+            connection, kind, cut=day_of(cut), file=file, checksum=checksum, measures=measures, promoted=better, now=now
+        )
+        tidy(connection, shop.folder)
     figures = _figures(kind, measures["candidate"])
     before = f",现用的 {_figures(kind, measures['current'])}" if "current" in measures else ""
     return Outcome(kind, better, measures, f"{'启用' if better else '不如现用的,没有启用'}({figures}{before})", number)
-
-
-def _register(
-    database: Database, shop: Workshop, kind: str, cut: int, file: str, checksum: str, measures: Mapping[str, Any],
-    promoted: bool, now: datetime,
-) -> int:  # fmt: skip
-    """Register a model; when somebody else has promoted one in the same moment, once more, after theirs."""
-    for again in (True, False):
-        try:
-            with database.transaction() as connection:
-                number = models.add(
-                    connection, kind, cut=day_of(cut), file=file, checksum=checksum, measures=measures,
-                    promoted=promoted, now=now,
-                )  # fmt: skip
-                tidy(connection, shop.folder)
-                return number
-        except IntegrityError:
-            if not again:
-                raise
-    raise AssertionError("unreachable")
 
 
 def _figures(kind: str, figures: Mapping[str, float]) -> str:

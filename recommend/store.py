@@ -113,7 +113,7 @@ class Store:
         """Fit and judge these kinds of models; return what came of it."""
         shop, found = Workshop(self.folder, log, shelf, today), []
         for kind in kinds:
-            told(f"学习{registry.WORDS[kind]}", 0, None)
+            told(f"学习{models.NAMES[kind]}", 0, None)
             found.append(registry.refit(self.database, shop, kind, now=now))
             with self.database.transaction() as connection:
                 settings.put(connection, f"{TRIED}{kind}", {"at": now.isoformat()})
