@@ -62,8 +62,10 @@ class Store:
     day_start: time = time()
 
     def run(self, now: datetime, *, fit: bool | None = None, told: Told = silent, owner: str = "") -> Night:
-        """Score everybody for the business day of `now`; fit first when `fit`, or when None and it is time to.
+        """Score everybody for the calendar day of `now`; fit first when `fit`, or when None and it is time to.
 
+        Calendar, for where business ends at 04:00 a night at 03:00 is for the day that begins then, and what is sold
+        until then counts as bought since (recommend/scored.py).
         NightRunning while another night runs, unless it is `owner`'s turn that was taken for this one.
         """
         with turn.keeping(self.database, owner or turn.owner(), since=now) as check:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from members import consent, inferring, models, scores, settings
 from members.db import Database
 from members.people import MemberView
 from members.scores import Score
-from members.tables import Member, MemberTag, ModelVersion, Product, table
+from members.tables import Member, MemberTag, ModelVersion, Order, Product, table
 from recommend import registry, scored, serving, tagging, taxonomy, timing
 from recommend.matrix import from_arrays
 from recommend.registry import NEXT_BASKET, TIMING, Model, Workshop
@@ -218,6 +218,23 @@ def test_the_chance_is_that_of_the_day_and_a_purchase_ends_the_cycle(night: Nigh
     with night.shop.database.reading() as connection:
         left = scored.read(connection, [member], TODAY, MONDAY)[member].cycles()
     assert "coffee" in chances and "coffee" not in [one.category for one in left]
+
+
+def test_a_night_before_business_ends_is_for_the_day_that_begins_then(night: NightShop) -> None:
+    late, later = night.members[:2]
+    today = TODAY + timedelta(days=1)
+    at, yesterday = datetime.combine(today, time(3), ZONE), TODAY
+    night.buys(late, yesterday, "sweets-1", hour=23)
+    assert registry.replace(night.store, day_start=time(4)).run(at, fit=False).members == len(night.members)
+    order = night.buys(later, yesterday, "coffee-1")
+    with night.shop.database.transaction() as connection:
+        orders = table(Order)
+        connection.execute(update(orders).where(orders.c.id == order).values(at=at + timedelta(minutes=30)))
+        found = scored.read(connection, [late, later], today, at + timedelta(hours=7))
+        assert [found[member].age for member in (late, later)] == [0, 0]
+        assert found[late].categories == frozenset() and found[later].categories == {"coffee"}
+        last = {one[0]: one[1] for one in found[late].score.cycles or ()}
+        assert last["sweets"] == yesterday.isoformat(), "yesterday evening is known"
 
 
 def test_who_wants_nothing_personal_is_not_scored_and_what_was_known_goes(night: NightShop) -> None:
