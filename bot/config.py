@@ -33,7 +33,8 @@ from members.rules import (
 )
 from members.segments import EVERYBODY, SegmentRule
 from recommend.rules import RecommendRules
-from scheduler.rules import CampaignRule, PolicyRules, PushRules, ScheduleRules, SubscriptionRule, illegal_channels
+from scheduler.legality import illegal_channels
+from scheduler.rules import CampaignRule, PolicyRules, PushRules, ScheduleRules, SubscriptionRule
 
 REAL_API = "https://api.weixin.qq.com"
 Problem = tuple[tuple[str | int, ...], str, str | None]

@@ -72,9 +72,9 @@ def _coupon(ctx: Context, member: int, found: Sequence[Suggestion]) -> list[str]
 
 def _scope(ctx: Context, coupon: Any) -> dict[str, Any]:
     scope = dict((coupon.rule or {}).get("scope") or {})
-    if scope.get("category") == books.CATEGORY:
-        rule = books.held(ctx.connection, books.by_id(ctx.connection, coupon.id)).rule
-        scope["category"] = rule.scope.category
+    if scope.get("category") == books.CATEGORY or books.PRODUCT in (scope.get("products") or ()):
+        chosen = books.held(ctx.connection, books.by_id(ctx.connection, coupon.id)).rule.scope
+        scope |= {"category": chosen.category, "products": chosen.products}
     return scope
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from members.tables import Coupon, Decision, Outbox, table
 
 decisions, coupons, outbox = table(Decision), table(Coupon), table(Outbox)
 _PUT = insert(decisions).returning(decisions.c.id)
+_WITHDRAW = delete(decisions).where(decisions.c.id == bindparam("which"))
 _LATEST = (
     select(
         decisions.c.id, decisions.c.campaign, decisions.c.template, decisions.c.reason, decisions.c.trace,
@@ -73,6 +74,11 @@ def record(
         "trace": dict(trace),
     }  # fmt: skip
     return int(connection.execute(_PUT, row).scalar_one())
+
+
+def withdraw(connection: Connection, decision: int) -> None:
+    """Take back a decision of the same transaction that came to nothing."""
+    connection.execute(_WITHDRAW, {"which": decision})
 
 
 def latest(connection: Connection, member: int, *, many: int = 3) -> list[Stored]:

@@ -7,7 +7,7 @@ over the limits is cut and refilled. The prices also bound what any pack could b
 proof of how far from best it can be.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -60,9 +60,9 @@ class Offers:
 
     def pick(self, rows: Numbers) -> Self:
         """Return these rows."""
-        columns = (self.member, self.template, self.value, self.cost, self.spend, self.things)
         allowed = None if self.allowed is None else self.allowed[rows]
-        return type(self)(*(column[rows] for column in columns), allowed)
+        columns = (self.member, self.template, self.value, self.cost, self.spend, self.things)
+        return replace(type(self)(*(column[rows] for column in columns)), allowed=allowed)
 
     @property
     def things(self) -> Numbers:

@@ -12,15 +12,16 @@ from members import attention, consent, coupons, decisions, erasing, lapsing, ou
 from members.db import Database
 from members.errors import MemberError
 from members.rules import CouponRule
-from members.tables import Outbox, table
-from scheduler import campaigns
+from members.tables import Member, Outbox, table
+from scheduler import campaigns, pack_giving, packs
 from scheduler.audience import SEND
+from scheduler.legality import refused
 from scheduler.plan import Plan, audience, check_fresh, coupon_title, load_plan, mark_applied
-from scheduler.rules import PersonalOffer, PushRules, Repurchase, refused
+from scheduler.rules import Campaign, CouponPack, PushRules, Repurchase
 
-CHUNK = 100
+CHUNK, PACKS_AT_ONCE = 100, 10
 ACTOR = "campaign"
-messages = table(Outbox)
+messages, members = table(Outbox), table(Member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,10 @@ def apply_plan(database: Database, plan_id: str, rules: PushRules, now: datetime
         check_fresh(connection, plan, rules, now)
         chosen = select(audience).where(audience.c.plan_id == plan_id, audience.c.arm == SEND)
         rows = connection.execute(chosen.order_by(audience.c.member_id)).all()
-    done = Applied(plan_id)
-    for part in _chunks(rows):
+    done, pack = Applied(plan_id), isinstance(rules.campaigns[plan.campaign], CouponPack)
+    for part in _chunks(rows, PACKS_AT_ONCE if pack else CHUNK):
         with database.transaction() as connection:
-            unwilling = _unwilling(connection, plan, rules, now)
+            unwilling = _unwilling(connection, plan, rules, now) | _impersonal(connection, part if pack else ())
             for row in part:
                 outcome = "no_longer" if row.member_id in unwilling else _one(connection, plan, row, rules, now)
                 done = replace(done, **{outcome: getattr(done, outcome) + 1})
@@ -64,9 +65,18 @@ def _unwilling(connection: Connection, plan: Plan, rules: PushRules, now: dateti
     return refusing | erasing.waiting_members(connection) | attention.spent(connection, now)
 
 
-def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
+def _impersonal(connection: Connection, rows: Sequence[Any]) -> set[int]:
+    """Return who of these was given what is personal, and wants nothing personal since, or is gone."""
+    personal = [row.member_id for row in rows if row.trace.get("by") != campaigns.FOR_ALL]
+    willing = select(members.c.id).where(
+        members.c.id.in_(personal), members.c.personalised, members.c.state == "active"
+    )
+    return set(personal) - set(connection.execute(willing).scalars())
+
+
+def _chunks(rows: Sequence[Any], many: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), many):
+        yield rows[start : start + many]
 
 
 def _one(connection: Connection, plan: Plan, row: Any, rules: PushRules, now: datetime) -> str:
@@ -95,20 +105,29 @@ def _one(connection: Connection, plan: Plan, row: Any, rules: PushRules, now: da
 
 
 def _write(
-    connection: Connection, plan: Plan, row: Any, campaign: PersonalOffer | Repurchase, rules: PushRules, key: str,
-    now: datetime,
-) -> bool:  # fmt: skip
-    decision = decisions.record(
-        connection, row.member_id, campaign=plan.campaign, template=row.template, reason=row.reason,
-        trace=row.trace | {"plan": plan.id, "period": plan.period}, now=now,
-    )  # fmt: skip
-    expires = now + campaign.expires.delta()
-    text = row.text
-    if row.template:
-        rule = rules.base.coupons[row.template]
-        issued = _issue(connection, row, rule, decision, plan, rules, key, now)
-        expires = min(expires, issued.expires_at)
-        text = text.replace("{coupon}", coupon_words(issued, rule, rules))
+    connection: Connection, plan: Plan, row: Any, campaign: Campaign, rules: PushRules, key: str, now: datetime
+) -> bool:
+    common = {"plan": plan.id, "period": plan.period}
+    expires, text = now + campaign.expires.delta(), row.text
+    if wanted := row.trace.get("coupons"):
+        given = pack_giving.give(
+            connection, row.member_id, wanted, rules.base.coupons, campaign=plan.campaign, key=key,
+            common=common | {"segment": row.trace["segment"]}, by=f"{ACTOR}:{plan.campaign}",
+            zone=rules.base.shop.zone, now=now,
+        )  # fmt: skip
+        decision = given.decision
+        expires = min(expires, *(one.expires_at for one in given.issued))
+        text = packs.words(text, [one.title for one in given.issued])
+    else:
+        decision = decisions.record(
+            connection, row.member_id, campaign=plan.campaign, template=row.template, reason=row.reason,
+            trace=row.trace | common, now=now,
+        )  # fmt: skip
+        if row.template:
+            rule = rules.base.coupons[row.template]
+            issued = _issue(connection, row, rule, decision, plan, rules, key, now)
+            expires = min(expires, issued.expires_at)
+            text = text.replace("{coupon}", coupon_words(issued, rule, rules))
     message = outbox.Message(
         key=key, kind=campaigns.kind_of(campaign), topic=row.trace.get("topic", ""), member=row.member_id,
         campaign=plan.campaign, decision=decision, reason=row.reason, not_before=now, expires_at=expires,
@@ -136,9 +155,9 @@ def coupon_words(issued: coupons.Issued, rule: CouponRule, rules: PushRules) -> 
     return f"「{issued.title}」(券码 {coupons.spell(issued.code)},有效期至{day.month}月{day.day}日)"
 
 
-def _content(row: Any, campaign: PersonalOffer | Repurchase, text: str) -> dict[str, Any]:
+def _content(row: Any, campaign: Campaign, text: str) -> dict[str, Any]:
     content: dict[str, Any] = {"type": "text", "text": text + campaigns.FOOTER}
-    content |= {"sms": text, "personal": bool(row.trace.get("category"))}
+    content |= {"sms": text, "personal": row.trace.get("by") != campaigns.FOR_ALL}
     if isinstance(campaign, Repurchase):
         content["until_bought"] = row.trace.get("category")
     if row.trace.get("subscription"):

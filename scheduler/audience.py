@@ -13,13 +13,16 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from members import attention, consent, erasing, segments
 from members.tables import Consent, Follower, Identity, Member, Outbox, table
-from scheduler import campaigns, policy
+from scheduler import campaigns, packs, policy
 from scheduler.campaigns import Candidate
 from scheduler.channels import WINDOW_AFTER_ACTION, WINDOW_AFTER_MESSAGE, Channel
-from scheduler.rules import PersonalOffer, PushRules, Repurchase, refused
+from scheduler.legality import refused
+from scheduler.packs import BY as PACK
+from scheduler.packs import Packed
+from scheduler.rules import Campaign, CouponPack, PersonalOffer, PushRules
 
 CHUNK = 500
-SEND, HOLD_OUT, HOLD_OUT_GLOBAL = "send", "hold_out", "hold_out_global"
+SEND, HOLD_OUT, HOLD_OUT_GLOBAL, NO_COUPON = "send", "hold_out", "hold_out_global", "no_coupon"
 identities, followers, members = table(Identity), table(Follower), table(Member)
 outbox, consents = table(Outbox), table(Consent)
 _REACH = (
@@ -66,6 +69,15 @@ class Chosen:
     tier: str
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a campaign reaches: the funnel, each member with arm and offer, and in a pack what each is given."""
+
+    steps: Sequence[Step]
+    chosen: Sequence[Chosen]
+    packed: Packed | None = None
+
+
 @dataclass(slots=True)
 class Funnel:
     """The members still in, and the steps that took the others out."""
@@ -86,7 +98,7 @@ class Funnel:
         self.drop(name, [member for member in self.inside if member not in wanted])
 
 
-def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -> tuple[list[Step], list[Chosen]]:
+def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -> Audience:
     """Return the funnel and the audience of a campaign, hold-outs included."""
     campaign = rules.campaigns[name]
     zone = rules.base.shop.zone
@@ -102,21 +114,33 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
     funnel.drop("本期已有", got.scalars())
     tiers, impersonal = _wishes(connection, funnel.inside)
     offers: dict[int, Candidate] = {}
-    if isinstance(campaign, PersonalOffer) and campaign.offer.plain is not None:
+    if isinstance(campaign, PersonalOffer | CouponPack) and campaign.offer.plain is not None:
         offers = {member: campaigns.plain(member, name) for member in impersonal}
     else:
         funnel.drop("不要个性化", impersonal)
     personal = [member for member in funnel.inside if member not in offers]
-    offers |= {one.member: one for one in campaigns.candidates(connection, name, rules, personal, now)}
+    desk = None
+    if isinstance(campaign, CouponPack):
+        desk = packs.lay_out(connection, campaign, rules, personal, sorted(offers), now)
+        offers |= {member: Candidate(member, "", trace={"by": PACK}) for member in personal}
+        offers = {member: offers[member] for member in desk.members()}
+    else:
+        offers |= {one.member: one for one in campaigns.candidates(connection, name, rules, personal, now)}
     funnel.keep("没有合适的优惠" if kind == "marketing" else "没有到期的补货", offers)
     held = _hold_out(name, campaign, rules, funnel)
     capped = policy.capped(connection, rules.policy.at_most, kind, now)
     funnel.drop("频次已满", capped | attention.spent(connection, now))
+    without, packed = dict[int, str](), None
+    if desk is not None:
+        packed = packs.assign(desk, funnel.inside)
+        without = {member: NO_COUPON for member in funnel.inside if member not in packed}
+        funnel.drop("预算或库存轮不到", without)
     sent = [Chosen(offers[member], SEND, reach[member], tiers[member]) for member in funnel.inside]
-    return funnel.steps, sent + [Chosen(offers[member], arm, "", tiers[member]) for member, arm in held.items()]
+    others = [Chosen(offers[member], arm, "", tiers[member]) for member, arm in (held | without).items()]
+    return Audience(funnel.steps, sent + others, packed)
 
 
-def _hold_out(name: str, campaign: PersonalOffer | Repurchase, rules: PushRules, funnel: Funnel) -> dict[int, str]:
+def _hold_out(name: str, campaign: Campaign, rules: PushRules, funnel: Funnel) -> dict[int, str]:
     globally = [m for m in funnel.inside if policy.held_out(m, rules.policy.hold_out)]
     funnel.drop("全局对照组", globally)
     here = [m for m in funnel.inside if policy.held_out(m, campaign.hold_out, name)]
@@ -137,7 +161,7 @@ def _wishes(connection: Connection, inside: Sequence[int]) -> tuple[dict[int, st
 
 
 def _channels(
-    connection: Connection, campaign: PersonalOffer | Repurchase, rules: PushRules, inside: Sequence[int], now: datetime
+    connection: Connection, campaign: Campaign, rules: PushRules, inside: Sequence[int], now: datetime
 ) -> dict[int, str]:
     """Return the first legal channel open to each reachable member; "" for who waits until one opens."""
     legal = [channel for channel in campaign.channels if not refused(campaign, channel)]
@@ -155,9 +179,7 @@ def _channels(
     return found
 
 
-def _consents(
-    connection: Connection, campaign: PersonalOffer | Repurchase, rules: PushRules
-) -> Mapping[Channel, set[str]]:
+def _consents(connection: Connection, campaign: Campaign, rules: PushRules) -> Mapping[Channel, set[str]]:
     found = {Channel.SMS: {row.subject for row in connection.execute(_GRANTED, {"about": consent.SMS})}}
     rule = rules.subscriptions.get(campaign.subscription or "")
     if rule is not None:

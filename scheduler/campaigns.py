@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from members.clock import business_date
 from members.tables import Outbox, table
 from recommend import features, frequency, repurchase, scored
 from recommend.scored import Scored
-from scheduler.rules import PersonalOffer, PushRules, Repurchase, SubscriptionRule
+from scheduler.rules import Campaign, CouponPack, PushRules, Repurchase, SubscriptionRule
 
 AT_ONCE = 2_000
 FOOTER = "\n回复「为什么」看原因,回复「退订」不再收到"
 PLAIN = "{member}您好,送您{coupon},欢迎到店使用。"
+FOR_ALL = "everybody"
 FIELD_LENGTHS = {"phrase": 5, "thing": 20}
 outbox = table(Outbox)
 _REMINDED = select(outbox.c.member_id, outbox.c.topic).where(
@@ -29,7 +30,10 @@ _REMINDED = select(outbox.c.member_id, outbox.c.topic).where(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a campaign would offer one member, and why; without a category it is the offer for everybody."""
+    """What a campaign would offer one member, and why; without a category it is the offer for everybody.
+
+    `coupons`: those of a pack, the best first, each as it will stand in its decision.
+    """
 
     member: int
     reason: str
@@ -39,30 +43,27 @@ class Candidate:
     days: int = 0
     topic: str = ""
     trace: dict[str, Any] = field(default_factory=dict)
+    coupons: Sequence[Mapping[str, Any]] = ()
 
 
-def kind_of(campaign: PersonalOffer | Repurchase) -> str:
+def kind_of(campaign: Campaign) -> str:
     """Return the outbox kind of a campaign's messages."""
     return "reminder" if isinstance(campaign, Repurchase) else "marketing"
 
 
-def period_of(campaign: PersonalOffer | Repurchase, now: datetime, zone: ZoneInfo) -> str:
-    """Return the period that `now` lies in: an ISO week (2026-W47) or a day; in one period nobody gets it twice."""
-    local = now.astimezone(zone).date()
-    if campaign.schedule.every == "day":
-        return local.isoformat()
-    year, week, _ = local.isocalendar()
-    return f"{year}-W{week:02}"
+def period_of(campaign: Campaign, now: datetime, zone: ZoneInfo) -> str:
+    """Return the period that `now` lies in (2026-W47, 2026-11/2M or a day); in one period nobody gets it twice."""
+    return campaign.schedule.period(now.astimezone(zone).date())
 
 
 def config_hash(rules: PushRules, name: str) -> str:
     """Return the hash of everything in config.yaml that a plan of this campaign rests on."""
     campaign = rules.campaigns[name]
-    templates = [] if campaign.offer is None else [campaign.offer.template, campaign.offer.plain]
+    templates = [] if campaign.offer is None else sorted({code for _, code in campaign.offer.codes()})
     parts = [
         campaign, rules.policy, rules.recommend, rules.segments.get(campaign.to),
         rules.subscriptions.get(campaign.subscription or ""),
-        *(rules.base.coupons.get(code or "") for code in templates),
+        *(rules.base.coupons.get(code) for code in templates),
     ]  # fmt: skip
     dumped = [None if part is None else part.model_dump(mode="json") for part in parts]
     return hashlib.sha256(json.dumps(dumped, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
@@ -178,20 +179,22 @@ def _topic(category: str, last: date) -> str:
 
 def plain(member: int, name: str) -> Candidate:
     """Return the offer for a member who wants nothing personal: the same for everybody."""
-    return Candidate(member, f"「{name}」送给所有会员,没有参考您的购买记录", trace={"by": "everybody"})
+    return Candidate(member, f"「{name}」送给所有会员,没有参考您的购买记录", trace={"by": FOR_ALL})
 
 
-def template_of(campaign: PersonalOffer | Repurchase, candidate: Candidate) -> str:
-    """Return the coupon template a candidate gets, or nothing when the campaign only reminds."""
+def template_of(campaign: Campaign, candidate: Candidate) -> str:
+    """Return the one coupon template a candidate gets, or nothing for a bare reminder or a pack."""
     if campaign.offer is None:
         return ""
-    return campaign.offer.template if candidate.category else campaign.offer.plain or ""
+    if candidate.trace.get("by") == FOR_ALL:
+        return campaign.offer.plain or ""
+    return "" if isinstance(campaign, CouponPack) else campaign.offer.template
 
 
-def wording(campaign: PersonalOffer | Repurchase, candidate: Candidate, tier: str) -> str:
+def wording(campaign: Campaign, candidate: Candidate, tier: str) -> str:
     """Return the message, `{coupon}` left open until a coupon with its code is there."""
-    text = campaign.say if candidate.category else campaign.say_plain or PLAIN
-    if template_of(campaign, candidate) and "{coupon}" not in text:
+    text = campaign.say_plain or PLAIN if candidate.trace.get("by") == FOR_ALL else campaign.say
+    if (candidate.coupons or template_of(campaign, candidate)) and "{coupon}" not in text:
         text += "{coupon}"
     return fill(text, candidate, tier, coupon="{coupon}")
 

@@ -18,9 +18,10 @@ from scheduler.loyalty import Nightly
 from scheduler.models import Night
 from scheduler.plan import PlanError, make_plan
 from scheduler.privacy import PrivacyJobs
-from scheduler.rules import PushRules, When
+from scheduler.rules import PushRules
 from scheduler.schedule import Job
 from scheduler.value import PointJobs
+from scheduler.when import When
 
 COUNTERS_KEPT = timedelta(days=2)
 ANSWERS_KEPT = timedelta(days=30)
@@ -69,8 +70,12 @@ def build_jobs(
 
 
 def _trigger(when: When, zone: ZoneInfo) -> CronTrigger:
-    day = None if when.day is None else when.day[:3]
-    return CronTrigger(day_of_week=day, hour=when.at.hour, minute=when.at.minute, second=0, timezone=zone)
+    week = when.day[:3] if isinstance(when.day, str) else None
+    date = when.day if isinstance(when.day, int) else None
+    months = ",".join(map(str, when.months)) or None
+    return CronTrigger(
+        month=months, day=date, day_of_week=week, hour=when.at.hour, minute=when.at.minute, second=0, timezone=zone
+    )
 
 
 def _daily(at: time, zone: ZoneInfo) -> CronTrigger:

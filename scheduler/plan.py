@@ -6,9 +6,10 @@ Coupons are issued when a plan is applied, so that the code stands in the messag
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -17,13 +18,15 @@ from members.db import Database
 from members.rules import CouponRule
 from members.tables import Audience, CampaignPlan, table
 from scheduler import audience as audiences
-from scheduler import campaigns
+from scheduler import campaigns, packs
 from scheduler.audience import SEND, Chosen, Step
-from scheduler.rules import PushRules
+from scheduler.packs import Packed
+from scheduler.rules import Campaign, PushRules
 
 MAX_AGE = timedelta(hours=24)
 SAMPLES = 5
 CHUNK = 500
+KEPT = ("steps", "arms", "channels", "offers", "cost", "samples", "templates")
 plans, audience = table(CampaignPlan), table(Audience)
 
 
@@ -43,11 +46,18 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The most the coupons can cost, in 分, and how many of them have no upper bound (percent without cap, gifts)."""
+    """The most the coupons can cost, in 分, and how many of them have no upper bound (percent without cap, gifts).
+
+    Of a pack also what they are `expected` to cost, its `budget`, and `gap`: the share of the best possible value that
+    the assignment may have missed at most.
+    """
 
     coupons: int
     at_most: int
     unbounded: int
+    expected: int | None = None
+    budget: int | None = None
+    gap: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Plan:
     cost: Cost
     samples: Sequence[Sample]
     applied_at: datetime | None = None
+    templates: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-able data."""
@@ -85,23 +96,25 @@ def make_plan(database: Database, name: str, rules: PushRules, now: datetime) ->
     if not campaign.on:
         raise PlanError(f"活动「{name}」已停用(on: false)")
     with database.reading() as connection:
-        steps, chosen = audiences.choose(connection, name, rules, now)
-    rows = [_row(one, name, rules) for one in chosen]
+        found = audiences.choose(connection, name, rules, now)
+    sent = [one for one in found.chosen if one.arm == SEND]
+    shown = [_row(one, name, rules, found.packed) for one in sent[:: max(len(sent) // SAMPLES, 1)][:SAMPLES]]
     plan = Plan(
         id=secrets.token_hex(4), campaign=name, period=campaigns.period_of(campaign, now, rules.base.shop.zone),
-        config_hash=campaigns.config_hash(rules, name), made_at=now, steps=steps,
-        arms=dict(Counter(one.arm for one in chosen)),
-        channels=dict(Counter(str(one.channel) or "等待窗口" for one in chosen if one.arm == SEND)),
-        offers=dict(Counter(one.candidate.category_name or "通用" for one in chosen if one.arm == SEND)),
-        cost=_cost([row["template"] for row in rows if row["arm"] == SEND], rules.base.coupons),
-        samples=_samples(rows, rules.base.coupons),
+        config_hash=campaigns.config_hash(rules, name), made_at=now, steps=found.steps,
+        arms=dict(Counter(one.arm for one in found.chosen)),
+        channels=dict(Counter(str(one.channel) or "等待窗口" for one in sent)),
+        offers=_offers(sent, found.packed), samples=[_sample(row, rules.base.coupons) for row in shown],
+        **_costs(sent, campaign, found.packed, rules.base.coupons),
     )  # fmt: skip
-    _store(database, plan, rows)
+    _store(database, plan, (_row(one, name, rules, found.packed) for one in found.chosen))
     return plan
 
 
-def _row(one: Chosen, name: str, rules: PushRules) -> dict[str, Any]:
+def _row(one: Chosen, name: str, rules: PushRules, packed: Packed | None) -> dict[str, Any]:
     campaign, candidate = rules.campaigns[name], one.candidate
+    if packed is not None and one.arm == SEND and candidate.member in packed.places:
+        candidate = packed.candidate(candidate.member)
     trace = candidate.trace | {"topic": candidate.topic, "segment": campaign.to}
     rule = rules.subscriptions.get(campaign.subscription or "")
     template = campaigns.template_of(campaign, candidate)
@@ -114,43 +127,61 @@ def _row(one: Chosen, name: str, rules: PushRules) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _offers(sent: Sequence[Chosen], packed: Packed | None) -> dict[str, int]:
+    if packed is not None:
+        return dict(packed.offers())
+    return dict(Counter(one.candidate.category_name or "通用" for one in sent))
+
+
+def _costs(
+    sent: Sequence[Chosen], campaign: Campaign, packed: Packed | None, rules: Mapping[str, CouponRule]
+) -> dict[str, Any]:
+    """Return the parts of a plan that say what its coupons are and cost."""
+    if packed is None:
+        given = Counter(campaigns.template_of(campaign, one.candidate) for one in sent)
+        issued = {code: count for code, count in given.items() if code}
+        return {"templates": issued, "cost": _cost(issued, rules)}
+    issued = dict(packed.templates())
+    cost = replace(_cost(issued, rules), expected=packed.expected, budget=packed.budget, gap=round(packed.gap, 6))
+    return {"templates": issued, "cost": cost}
+
+
 def coupon_title(rule: CouponRule | None, category: str) -> str:
     """Return the title of a template's copy for a category."""
     return "" if rule is None else rule.title.replace("{category}", category)
 
 
-def _cost(templates: Sequence[str], coupons: Mapping[str, CouponRule]) -> Cost:
-    issued = [coupons[code] for code in templates if code]
-    bounds = [rule.off if rule.off is not None else rule.cap for rule in issued if not rule.gift]
-    known = [bound * 100 for bound in bounds if bound is not None]
-    return Cost(len(issued), sum(known), len(issued) - len(known))
+def _cost(issued: Mapping[str, int], rules: Mapping[str, CouponRule]) -> Cost:
+    bounded = {code: _bound(rules[code]) for code in issued}
+    at_most = sum(count * (bounded[code] or 0) for code, count in issued.items())
+    return Cost(sum(issued.values()), at_most, sum(count for code, count in issued.items() if bounded[code] is None))
 
 
-def _samples(rows: Sequence[Mapping[str, Any]], coupons: Mapping[str, CouponRule]) -> list[Sample]:
-    sent = [row for row in rows if row["arm"] == SEND]
-    chosen = sent[:: max(len(sent) // SAMPLES, 1)][:SAMPLES]
-    return [
-        Sample(row["member_id"], row["channel"] or "等待窗口", _shown(row, coupons), row["reason"]) for row in chosen
-    ]
+def _bound(rule: CouponRule) -> int | None:
+    return None if rule.gift or (rule.off is None and rule.cap is None) else (rule.off or rule.cap or 0) * 100
+
+
+def _sample(row: Mapping[str, Any], coupons: Mapping[str, CouponRule]) -> Sample:
+    return Sample(row["member_id"], row["channel"] or "等待窗口", _shown(row, coupons), row["reason"])
 
 
 def _shown(row: Mapping[str, Any], coupons: Mapping[str, CouponRule]) -> str:
+    if pack := row["trace"].get("coupons"):
+        return packs.words(row["text"], [one["title"] for one in pack])
     title = coupon_title(coupons.get(row["template"]), row["trace"].get("category_name", ""))
     return str(row["text"]).replace("{coupon}", f"「{title}」(券码发出时生成)")
 
 
-def _store(database: Database, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> None:
-    data = plan.as_dict()
+def _store(database: Database, plan: Plan, rows: Iterable[Mapping[str, Any]]) -> None:
+    data, waiting = plan.as_dict(), iter(rows)
     with database.transaction() as connection:
         row = {
             "id": plan.id, "campaign": plan.campaign, "period": plan.period, "config_hash": plan.config_hash,
-            "made_at": plan.made_at, "applied_at": None,
-            "funnel": {name: data[name] for name in ("steps", "arms", "channels", "offers", "cost", "samples")},
+            "made_at": plan.made_at, "applied_at": None, "funnel": {name: data[name] for name in KEPT},
         }  # fmt: skip
         connection.execute(insert(plans), row)
-    for start in range(0, len(rows), CHUNK):
+    while part := [{"plan_id": plan.id, **row} for row in islice(waiting, CHUNK)]:
         with database.transaction() as connection:
-            part = [{"plan_id": plan.id, **row} for row in rows[start : start + CHUNK]]
             connection.execute(insert(audience), part)
 
 
@@ -163,7 +194,7 @@ def load_plan(connection: Connection, plan_id: str) -> Plan:
     return Plan(
         row.id, row.campaign, row.period, row.config_hash, row.made_at, [Step(**one) for one in kept["steps"]],
         kept["arms"], kept["channels"], kept["offers"], Cost(**kept["cost"]),
-        [Sample(**one) for one in kept["samples"]], row.applied_at,
+        [Sample(**one) for one in kept["samples"]], row.applied_at, kept.get("templates", {}),
     )  # fmt: skip
 
 

@@ -107,7 +107,15 @@ def plan_text(plan: Plan) -> str:
     lines += ["优惠  " + (",".join(f"{name} {count}" for name, count in offers[:10]) or "无")]
     cost = plan.cost
     unbounded = f",另有 {cost.unbounded} 张没有上限" if cost.unbounded else ""
-    lines += [f"券    {cost.coupons} 张,最多 {cost.at_most / 100:.2f} 元{unbounded}", ""]
+    lines += [f"券    {cost.coupons} 张,最多 {cost.at_most / 100:.2f} 元{unbounded}"]
+    if cost.expected is not None and cost.budget is not None:
+        given = sorted(plan.templates.items(), key=lambda pair: (-pair[1], pair[0]))
+        lines += ["      " + ",".join(f"{code} {count}" for code, count in given)]
+        if given[-1][1] == 0:
+            lines += ["      0 张的:已经发完,或按 pack 的 margin、extra、visit 算,发给谁都不划算"]
+        lines += [f"预计  花 {cost.expected / 100:.2f} 元,预算 {cost.budget / 100:.2f} 元"]
+        lines += [f"分法  离最好的可能,最多差 {cost.gap or 0:.1%}"]
+    lines += [""]
     for sample in plan.samples:
         lines += [f"会员 {sample.member}({sample.channel}) 因为:{sample.reason}", f"  {sample.text}"]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The sections of config.yaml that say whom to push what, when, and how often at most."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time
 from string import Formatter
@@ -9,15 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from members.rules import ClockTime, Code, CouponRule, Rules, Section, Share, Span, SpanText
+from members.rules import ClockTime, Code, Rules, Section, Share, Span, SpanText
+from members.rules.base import Listed
 from members.segments import EVERYBODY, SegmentRule
 from recommend.rules import RecommendRules
-from scheduler.channels import RULES, Channel
+from scheduler.channels import Channel
+from scheduler.when import When
 
 PLACEHOLDERS = ("member", "category", "coupon", "last", "days")
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-NOT_MASS = "每位会员的文案和券码不同,mass 群发只能发同一内容"
-Problem = tuple[tuple[str | int, ...], str, str | None]
+MOST_PRODUCTS, MOST_SPENDS = 30, 10
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,55 @@ def _quiet(value: Any) -> Any:
 QuietText = Annotated[QuietHours, BeforeValidator(_quiet, json_schema_input_type=str)]
 
 
-class When(Section):
-    """When a campaign runs, in the shop's time."""
-
-    every: Literal["day", "week"]
-    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | None = None
-    at: ClockTime = time(10)
-
-    @model_validator(mode="after")
-    def _day_of_week(self) -> "When":
-        if (self.every == "week") != (self.day is not None):
-            raise ValueError("every: week 要写 day(monday…sunday),every: day 不写 day")
-        return self
-
-
 class Offer(Section):
     """The coupon of a campaign; `plain` is what a member gets who wants nothing personal."""
 
     template: Code
     plain: Code | None = None
+
+    def codes(self) -> Iterator[tuple[Path, str]]:
+        """Yield where each template stands, and its code."""
+        yield ("template",), self.template
+        if self.plain is not None:
+            yield ("plain",), self.plain
+
+
+class PackRule(Section):
+    """How many coupons a member gets at most, and what all those of one run may be expected to cost.
+
+    `budget` bounds Σ chance of use × what is taken off, not the worst case. What the shop believes, to be checked by
+    hold-outs: `margin` of turnover; `extra`, the share of redeemed product coupons that brought the purchase; `visit`,
+    how often a spend-and-save coupon within reach brings a visit that would not have been.
+    """
+
+    product_coupons: int = Field(default=10, ge=0, le=MOST_PRODUCTS, description="每人最多几张品类券")
+    spend_and_save: int = Field(default=2, ge=0, le=MOST_SPENDS, description="每人最多几张满减券")
+    budget: int = Field(gt=0, description="元:一期所有的券预计一共花多少(用的可能乘以减的钱),不是最坏的情况")
+    margin: Share = Field(default=0.3, description="毛利占销售额的几成")
+    extra: Share = Field(default=0.6, description="用掉的品类券里,没有券就不会买的占几成;用对照组核对")
+    visit: Share = Field(default=0.15, description="一张够得着的满减券,有几成可能带来一次本来没有的光顾")
+
+
+class PackOffer(Section):
+    """Templates of a pack: on products, spend-and-save, and what members get who want nothing personal."""
+
+    product: Listed[Code] = []
+    spend: Listed[Code] = []
+    plain: Code | None = None
+
+    def codes(self) -> Iterator[tuple[Path, str]]:
+        """Yield where each template stands, and its code."""
+        yield from ((("product", place), code) for place, code in enumerate(self.product))
+        yield from ((("spend", place), code) for place, code in enumerate(self.spend))
+        if self.plain is not None:
+            yield ("plain",), self.plain
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "PackOffer":
+        codes = [*self.product, *self.spend]
+        if len(set(codes)) != len(codes):
+            raise ValueError("同一个券模板写了两次")
+        return self
 
 
 class Remind(Section):
@@ -126,7 +157,35 @@ class Repurchase(_Campaign):
         return self
 
 
-CampaignRule = Annotated[PersonalOffer | Repurchase, Field(discriminator="kind")]
+class CouponPack(_Campaign):
+    """Coupons on what each member is likely to buy and spend-and-save ones that fit their baskets, within a budget."""
+
+    kind: Literal["coupon_pack"]
+    schedule: When = When(every=Span(2, "month"), day=1)
+    pack: PackRule
+    offer: PackOffer
+
+    @field_validator("say", "say_plain")
+    @classmethod
+    def _of_many(cls, text: str | None) -> str | None:
+        for name in ("last", "days"):
+            if f"{{{name}}}" in (text or ""):
+                raise ValueError(f"券包里有好几样东西,文案不能用 {{{name}}}")
+        return text
+
+    @model_validator(mode="after")
+    def _enough_templates(self) -> "CouponPack":
+        if not self.pack.product_coupons and not self.pack.spend_and_save:
+            raise ValueError("product_coupons 和 spend_and_save 不能都是 0")
+        if self.pack.product_coupons and not self.offer.product:
+            raise ValueError("pack.product_coupons 大于 0,offer.product 要写券模板")
+        if self.pack.spend_and_save > len(self.offer.spend):
+            raise ValueError("一个人不会有两张同样的满减券:offer.spend 至少要写 pack.spend_and_save 那么多种")
+        return self
+
+
+Campaign = PersonalOffer | Repurchase | CouponPack
+CampaignRule = Annotated[Campaign, Field(discriminator="kind")]
 
 
 class Cap(Section):
@@ -176,69 +235,10 @@ class PushRules:
     """Everything of config.yaml that planning, delivering and scheduling need."""
 
     base: Rules
-    campaigns: Mapping[str, PersonalOffer | Repurchase]
+    campaigns: Mapping[str, Campaign]
     segments: Mapping[str, SegmentRule]
     policy: PolicyRules
     schedule: ScheduleRules
     recommend: RecommendRules
     subscriptions: Mapping[str, SubscriptionRule]
     app_id: str
-
-
-def illegal_channels(
-    campaigns: Mapping[str, PersonalOffer | Repurchase],
-    *,
-    segments: Iterable[str] = (),
-    templates: Mapping[str, CouponRule],
-    subscriptions: Iterable[str] = (),
-) -> Iterator[Problem]:
-    """Yield (path below `campaigns`, what is wrong, the unknown name or None): channels and names that cannot be.
-
-    The third part is what the caller looks up for its did-you-mean.
-    """
-    known_segments = {EVERYBODY, *segments}
-    for name, campaign in campaigns.items():
-        if campaign.to not in known_segments:
-            yield (name, "to"), f"没有叫「{campaign.to}」的人群", campaign.to
-        for field, code in _templates(campaign):
-            if code not in templates:
-                yield (name, "offer", field), f"没有叫「{code}」的券模板", code
-            elif field == "plain" and "{category}" in templates[code].title + templates[code].scope.category:
-                yield (name, "offer", field), f"「{code}」按品类发,不能当通用券", None
-        yield from _subscription(name, campaign, set(subscriptions))
-        for index, channel in enumerate(campaign.channels):
-            if refusal := refused(campaign, channel):
-                yield (name, "channels", index), refusal, None
-
-
-def _templates(campaign: PersonalOffer | Repurchase) -> Iterator[tuple[str, str]]:
-    if campaign.offer is not None:
-        yield "template", campaign.offer.template
-        if campaign.offer.plain is not None:
-            yield "plain", campaign.offer.plain
-
-
-def _subscription(name: str, campaign: PersonalOffer | Repurchase, known: set[str]) -> Iterator[Problem]:
-    if campaign.subscription is not None and campaign.subscription not in known:
-        yield (name, "subscription"), f"没有叫「{campaign.subscription}」的订阅通知", campaign.subscription
-    if Channel.SUBSCRIPTION in campaign.channels and campaign.subscription is None:
-        where = (name, "channels", campaign.channels.index(Channel.SUBSCRIPTION))
-        yield where, "用 subscription 渠道要在 subscription 里写订阅通知的名字", None
-
-
-def refused(campaign: PersonalOffer | Repurchase, channel: Channel) -> str:
-    """Return why the platform does not let this channel carry the campaign, or nothing when it does.
-
-    A subscription notice carries the reminder that was consented to, without the coupon's words.
-    """
-    rules = RULES[channel]
-    reminder = isinstance(campaign, Repurchase)
-    if channel is Channel.MASS:
-        return NOT_MASS
-    if channel is Channel.STAFF_TASK:
-        return "staff_task 还不能用"
-    if reminder and not rules.reminders:
-        return f"{channel} 不能发补货提醒:平台只允许它通知会员自己刚做的事,发营销会被封号"
-    if not reminder and not rules.offers:
-        return f"{channel} 不能发优惠:平台只允许它发会员订阅的通知或会员自己刚做的事,发营销会被封号"
-    return ""

@@ -5,9 +5,21 @@ Money of a template: `committed` = what its copies may still cost at most (`rese
 """
 
 from members.coupons.codes import ALPHABET, SYMBOLS, check_symbol, new_code, normalise_code, spell
-from members.coupons.copies import CATEGORY, Copy, by_id, count_usable, find, held, held_by, refuse_unusable, usable
+from members.coupons.copies import (
+    CATEGORY,
+    PRODUCT,
+    Copy,
+    by_id,
+    count_usable,
+    find,
+    held,
+    held_by,
+    refuse_unusable,
+    usable,
+)
 from members.coupons.ending import Ending, due_to_announce, expire_due
 from members.coupons.guessing import WRONG, guarded, wrong_code
+from members.coupons.holding import granted, left, live
 from members.coupons.issuing import Issued, coupons, issue
 from members.coupons.kinds import grants, rule_of, rules_of, stored, sync_templates, templates, voucher_rule
 from members.coupons.redeeming import Locked, Redeemed, Reversed, lock, redeem, reverse, unlock, void
@@ -25,6 +37,7 @@ __all__ = [
     "ALPHABET",
     "CATEGORY",
     "HOURS",
+    "PRODUCT",
     "SYMBOLS",
     "WRONG",
     "Claimed",
@@ -44,11 +57,14 @@ __all__ = [
     "expire_due",
     "expire_transfers",
     "find",
+    "granted",
     "grants",
     "guarded",
     "held",
     "held_by",
     "issue",
+    "left",
+    "live",
     "lock",
     "new_code",
     "normalise_code",

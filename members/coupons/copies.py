@@ -20,7 +20,7 @@ from members.rules import CouponRule
 from members.tables import Decision, table
 from members.vault import Vault
 
-CATEGORY = "{category}"
+CATEGORY, PRODUCT = "{category}", "{product}"
 MONEY = ("off", "percent", "free", "bundle")
 decisions = table(Decision)
 
@@ -152,13 +152,15 @@ def refuse_unusable(copy: Copy, now: datetime) -> None:
 
 
 def held(connection: Connection, copy: Copy) -> Held:
-    """Return a copy for `discounts`: its template's rule, a category that was chosen for the member filled in."""
-    rule = copy.rule
-    if rule.scope.category == CATEGORY and copy.decision is not None:
-        trace = connection.execute(_TRACE, {"which": copy.decision}).scalar_one_or_none() or {}
-        scope = rule.scope.model_copy(update={"category": str(trace.get("category") or CATEGORY)})
-        rule = rule.model_copy(update={"scope": scope})
-    return Held(copy.id, rule, copy.face)
+    """Return a copy for `discounts`: its template's rule, what was chosen for the member filled in."""
+    scope = copy.rule.scope
+    if copy.decision is None or (scope.category != CATEGORY and PRODUCT not in scope.products):
+        return Held(copy.id, copy.rule, copy.face)
+    trace = connection.execute(_TRACE, {"which": copy.decision}).scalar_one_or_none() or {}
+    category = str(trace.get("category") or CATEGORY) if scope.category == CATEGORY else scope.category
+    products = [str(trace.get("product") or PRODUCT) if sku == PRODUCT else sku for sku in scope.products]
+    chosen = scope.model_copy(update={"category": category, "products": products})
+    return Held(copy.id, copy.rule.model_copy(update={"scope": chosen}), copy.face)
 
 
 def held_by(connection: Connection, member: int, now: datetime, *, many: int = 50) -> list[Held]:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from scheduler.rules import PersonalOffer, PolicyRules, QuietHours, Repurchase, illegal_channels
+from scheduler.legality import illegal_channels
+from scheduler.rules import Campaign, PersonalOffer, PolicyRules, QuietHours, Repurchase
 from tests.scheduler.small_shop import OFFER, REMINDER, push_rules
 
 RULES = push_rules()
 
 
-def problems(**campaigns: PersonalOffer | Repurchase) -> list[tuple[tuple[str | int, ...], str | None]]:
+def problems(**campaigns: Campaign) -> list[tuple[tuple[str | int, ...], str | None]]:
     """The path and the unknown name of each problem."""
     known = RULES.base.coupons
     found = illegal_channels(campaigns, segments=RULES.segments, templates=known, subscriptions=RULES.subscriptions)
@@ -46,7 +47,7 @@ def test_the_campaigns_of_the_small_shop_are_legal() -> None:
         (reminder(channels=["service", "sms", "subscription", "next_reply"]), []),
     ],
 )
-def test_channels_the_platform_does_not_allow(campaign: PersonalOffer | Repurchase, illegal: list[int]) -> None:
+def test_channels_the_platform_does_not_allow(campaign: Campaign, illegal: list[int]) -> None:
     assert problems(活动=campaign) == [(("活动", "channels", index), None) for index in illegal]
 
 
