@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from recommend import wording
 from recommend.features import Bought, Purchase
 from recommend.rules import RecommendRules
 
@@ -27,8 +28,8 @@ class Habit:
     def explain(self) -> str:
         """Return the sentence a member reads."""
         if self.recent >= 2:
-            return f"近{RECENT_DAYS}天买过{self.recent}次"
-        return f"近{self.span_days}天买过{self.days}次"
+            return wording.often(self.recent, RECENT_DAYS)
+        return wording.often(self.days, self.span_days)
 
 
 def habit(item: str, purchases: Sequence[Purchase], today: date, rules: RecommendRules) -> Habit:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from math import floor
 from statistics import median
 
+from recommend import wording
 from recommend.features import Bought, Purchase
 from recommend.rules import RecommendRules
 
@@ -33,7 +34,7 @@ class Cycle:
 
     def explain(self) -> str:
         """Return the sentence a member reads."""
-        return f"上次 {self.last.month} 月 {self.last.day} 日,平均 {self.gap} 天一次"
+        return wording.cycle(self.last, self.gap)
 
     def is_due(self, today: date, days_ahead: int) -> bool:
         """Whether today is a day to remind: from `days_ahead` before the due day to the slack after it.

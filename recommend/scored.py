@@ -15,6 +15,7 @@ from members import scores
 from members.products import KEPT
 from members.scores import FRESH_DAYS, Score
 from members.tables import MemberScore, Order, OrderLine, Product, table
+from recommend import wording
 
 orders, lines, products, rows = table(Order), table(OrderLine), table(Product), table(MemberScore)
 _SINCE = (
@@ -77,7 +78,7 @@ class Cycle:
 
     def explain(self) -> str:
         """Return the sentence a member reads."""
-        return f"上次 {self.last.month} 月 {self.last.day} 日,平均 {self.gap} 天一次"
+        return wording.cycle(self.last, self.gap)
 
     def is_due(self, today: date, days_ahead: int, gap: int) -> bool:
         """Whether today is the day to remind: the best of the days to come, or within `days_ahead` of the due day.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from members.scores import Score
-from recommend import nextbasket, standing
+from recommend import nextbasket, standing, wording
 from recommend.books import Shelf, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.nextbasket import Learnt, NextBasket
@@ -102,13 +102,10 @@ class Scorer:
 
     def _why(self, source: int, count: int, last: int) -> tuple[str, str]:
         if source == POPULAR:
-            return "popular", "大家常买"
+            return "popular", wording.POPULAR
         if not count:
-            return "alike", "和您买得相近的顾客常买"
-        day = day_of(last)
-        year = f"{day.year} 年 " if self.today - last > LONG_AGO else ""
-        when = f"{year}{day.month} 月 {day.day} 日"
-        return "habit", f"买过 {count} 次,上次 {when}" if count > 1 else f"{when}买过"
+            return "alike", wording.ALIKE
+        return "habit", wording.bought(count, day_of(last), long_ago=self.today - last > LONG_AGO)
 
 
 def _cycles(found: Forecast, names: Rows) -> dict[int, Suggested]:

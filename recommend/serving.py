@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from members import scores
 from members.clock import business_date
 from members.people import MemberView
-from recommend import baskets, features, frequency, repurchase, scored
+from recommend import baskets, features, frequency, repurchase, scored, wording
 from recommend.baskets import Goods
 from recommend.features import Bought, Purchase
 from recommend.rules import RecommendRules
@@ -113,7 +113,7 @@ class _Reading:
         known = [self._as_told(shelf[one[0]], one) for one in own if one[4] in ("habit", "repurchase")]
         fresh = [self._as_told(shelf[one[0]], one) for one in own if one[4] not in ("habit", "repurchase")]
         near = [
-            _suggestion(shelf[one[0]], 0.0, 0.0, f"常和{shelf[sku].name}一起买", "companion")
+            _suggestion(shelf[one[0]], 0.0, 0.0, wording.together(shelf[sku].name), "companion")
             for sku, some in beside.items()
             for one in some
             if _sold(shelf, one[0], without)
@@ -150,13 +150,13 @@ class _Reading:
         bought = {shelf[sku].category for sku in by_product if sku in shelf}
         for sku, beside, _ in found:
             if known[sku].category not in bought:
-                yield _suggestion(known[sku], 0.0, 0.0, f"常和{shelf[beside].name}一起买", "companion")
+                yield _suggestion(known[sku], 0.0, 0.0, wording.together(shelf[beside].name), "companion")
 
     def _popular(self) -> Iterator[Suggestion]:
         found = baskets.popular(self.connection, now=self.now, zone=self.zone, without=self.without, many=COMPANIONS)
         known = baskets.goods(self.connection, [sku for sku, _ in found])
         for sku, _ in found:
-            yield _suggestion(known[sku], 0.0, 0.0, "大家常买", "popular")
+            yield _suggestion(known[sku], 0.0, 0.0, wording.POPULAR, "popular")
 
 
 def _sold(shelf: Mapping[str, Goods], sku: str, without: Iterable[str]) -> bool:

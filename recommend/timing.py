@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend import model_file
+from recommend import model_file, wording
 from recommend.hazard import HORIZON, Hazards, TooFew, middle, survival
 from recommend.matrix import BadPurchases, PurchaseLog, aligned, is_order_only
 from recommend.renewal import BgNbd
@@ -103,9 +103,8 @@ class Forecast:
         """Return the sentence a member reads; day numbers count from 1970."""
         cycle = max(1, int(np.floor(self.cycle[row] + 0.5)))
         if self.by_basket:
-            return f"上次在 {self.day - int(self.last[row])} 单之前,平均 {cycle} 单一次"
-        last = EPOCH + timedelta(days=int(self.last[row]))
-        return f"上次 {last.month} 月 {last.day} 日,平均 {cycle} 天一次"
+            return wording.cycle_of_orders(self.day - int(self.last[row]), cycle)
+        return wording.cycle(EPOCH + timedelta(days=int(self.last[row])), cycle)
 
 
 @dataclass(frozen=True, slots=True)

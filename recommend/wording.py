@@ -1,0 +1,36 @@
+"""The reasons a member reads beside what is suggested: all of their words, whoever worked them out."""
+
+from datetime import date
+
+POPULAR = "大家常买"
+ALIKE = "和您买得相近的顾客常买"
+
+
+def cycle(last: date, gap: int) -> str:
+    """Return when something was bought last and every how many days it is."""
+    return f"上次 {_day(last)},平均 {gap} 天一次"
+
+
+def cycle_of_orders(ago: int, gap: int) -> str:
+    """Return the same of purchases without dates: so many orders ago, every so many."""
+    return f"上次在 {ago} 单之前,平均 {gap} 单一次"
+
+
+def often(times: int, days: int) -> str:
+    """Return how often something was bought in the last days."""
+    return f"近{days}天买过{times}次"
+
+
+def bought(times: int, last: date, *, long_ago: bool) -> str:
+    """Return how often something was bought and when last, with the year when that is long ago."""
+    when = f"{last.year} 年 {_day(last)}" if long_ago else _day(last)
+    return f"买过 {times} 次,上次 {when}" if times > 1 else f"{when}买过"
+
+
+def together(name: str) -> str:
+    """Return with which article it is bought."""
+    return f"常和{name}一起买"
+
+
+def _day(day: date) -> str:
+    return f"{day.month} 月 {day.day} 日"
