@@ -17,11 +17,13 @@ from recommend.ranking_history import Floats, History, halved, history
 
 OWN = 60
 ALIKE = 20
+NEAR = 15
 POPULAR = 10
 NEIGHBOURS = 150
 REFERENCES = 10_000
 STRONGEST = 60
 HOT, SHELF = 2_000, 400
+BESIDE_MEMBERS, BESIDE_ITEMS = 4_000, 150
 CELLS_AT_ONCE = 6_000_000
 HISTORY_SHARE = 0.33
 RECENT_SHARE = 0.08
@@ -31,12 +33,16 @@ RECENT_SHARE = 0.08
 class Candidates:
     """Pairs rising by member then item; `alike`: the neighbours' mean share; `popular`: the shop's recent share.
 
-    `lent`: whether a pair the member never bought is here because alike members buy it, not because everybody does.
+    `near`: how often the item is bought by those who buy the member's own items, each counted alike; `near_late`: each
+    counted by its decayed share. `lent`: whether a pair the member never bought is here because alike members buy it or
+    because it is near, not because everybody does.
     """
 
     member: Codes
     item: Codes
     alike: Floats
+    near: Floats
+    near_late: Floats
     popular: Floats
     lent: NDArray[np.bool_]
 
@@ -45,7 +51,8 @@ class Candidates:
 class Neighbourhood:
     """Members whose habits are lent to others (at most REFERENCES of them), and what is popular lately.
 
-    `hot`: the items most in the references' vectors; `shelf`: the most popular ones, the best first.
+    `hot`: the items most in the references' vectors; `beside`: their cosines over who buys them (hot × hot, 0 on the
+    diagonal); `shelf`: the most popular ones, the best first.
     """
 
     vectors: Any
@@ -54,6 +61,7 @@ class Neighbourhood:
     rows: NDArray[np.int64]
     popular: Floats
     hot: NDArray[np.int64]
+    beside: Floats
     shelf: NDArray[np.int64]
 
 
@@ -82,7 +90,31 @@ def neighbourhood(past: History, seed: int) -> Neighbourhood:
     popular, heat = _recently_popular(past), np.asarray(vectors.sum(axis=0)).ravel()
     hot = np.sort(np.argsort(-heat, kind="stable")[:HOT])
     shelf = np.argsort(-popular, kind="stable")[:SHELF]
-    return Neighbourhood(vectors, vectors.T.tocsr(), lengths, rows, popular, hot, shelf[popular[shelf] > 0])
+    beside = _beside(past_of, seed, hot)
+    return Neighbourhood(vectors, vectors.T.tocsr(), lengths, rows, popular, hot, beside, shelf[popular[shelf] > 0])
+
+
+def _beside(past: History, seed: int, hot: NDArray[np.int64]) -> Floats:
+    """Return item-to-item cosines (Sarwar et al. 2001) over who buys them, of a sample of members' main items."""
+    share = habits(past)
+    kept = ranks(past.pair_member, share) < BESIDE_ITEMS
+    rows = np.flatnonzero(past.baskets > 0)
+    if len(rows) > BESIDE_MEMBERS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, BESIDE_MEMBERS, replace=False))
+    has = past.only(kept).vectors(np.ones(int(kept.sum()), dtype=np.float32))[rows][:, hot]
+    both = _dense(has.T @ has)
+    length = np.sqrt(np.maximum(both.diagonal(), 1))
+    both /= length[:, None] * length[None, :]
+    np.fill_diagonal(both, 0)
+    return both
+
+
+def near_scores(own: Any, around: Neighbourhood) -> tuple[Floats, Floats]:
+    """Return the mean cosine of each hot item with each member's own ones, counted alike and by their shares."""
+    mine = own[:, around.hot]
+    has = mine.astype(np.bool_).astype(np.float32)
+    many, weight = (np.maximum(1e-9, np.asarray(of.sum(axis=1))) for of in (has, mine))
+    return ((has @ around.beside) / many).astype(np.float32), ((mine @ around.beside) / weight).astype(np.float32)
 
 
 def _recently_popular(past: History) -> Floats:
@@ -122,41 +154,48 @@ def candidates(past: History, members: NDArray[Any], around: Neighbourhood) -> C
         some = slice(start, min(start + chunk, len(members)))
         pairs = slice(ends[some.start], ends[some.stop])
         alike = alike_scores(vectors[some], members[some], around)
-        parts.append(_of_chunk(past.pair_member[pairs] - start, past.pair_item[pairs], share[pairs], alike, around))
+        near = near_scores(vectors[some], around)
+        mine = past.pair_member[pairs] - start, past.pair_item[pairs], share[pairs]
+        parts.append(_of_chunk(*mine, alike, near, around))
         parts[-1][0][:] += start
-    member, item, alike, lent = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Candidates(member.astype(np.int32), item.astype(np.int32), alike, around.popular[item], lent)
+    member, item, alike, near, late, lent = (np.concatenate(column) for column in zip(*parts, strict=True))
+    member, item = member.astype(np.int32), item.astype(np.int32)
+    return Candidates(member, item, alike, near, late, around.popular[item], lent)
 
 
 def _of_chunk(
-    member: Codes, item: Codes, share: Floats, alike: Floats, around: Neighbourhood
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, NDArray[np.bool_]]:
-    """Return (row, item, alike, lent) of the candidates of rows of members, rising."""
+    member: Codes, item: Codes, share: Floats, alike: Floats, near: tuple[Floats, Floats], around: Neighbourhood
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Return (row, item, alike, near, near_late, lent) of the candidates of rows of members, rising."""
     best = ranks(member, share + np.float32(0.1) * alike[member, item]) < OWN
-    lent = _lent(member, item, alike, around.hot)
-    bought = np.zeros(alike.shape, dtype=np.bool_)
-    bought[member, item] = True
-    bought[lent] = True
-    free = ~bought[:, around.shelf]
-    row, place = np.nonzero(free & (np.cumsum(free, axis=1) <= POPULAR))
-    parts = ((member[best], item[best]), lent, (row, around.shelf[place]))
-    key = np.concatenate([one[0].astype(np.int64) * alike.shape[1] + one[1] for one in parts])
-    order = np.argsort(key)
-    rows, items = np.divmod(key[order], alike.shape[1])
-    own = len(parts[0][0])
-    return rows, items, alike[rows, items], (order >= own) & (order < own + len(lent[0]))
-
-
-def _lent(
-    member: Codes, item: Codes, alike: Floats, hot: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (row, item) of what alike members buy most of what the member never bought, ALIKE a row at most."""
-    score = alike[:, hot]
+    hot, wide = around.hot, alike.shape[1]
     place = np.minimum(np.searchsorted(hot, item), len(hot) - 1)
     own = hot[place] == item
-    score[member[own], place[own]] = 0
-    count = min(ALIKE, score.shape[1])
+    mine = member[own], place[own]
+    chosen = np.zeros((len(alike), len(hot)), dtype=np.bool_)
+    for score, count in ((alike[:, hot], ALIKE), (near[0], NEAR), (near[1], NEAR)):
+        _lend(chosen, np.array(score), mine, count)
+    lent = np.nonzero(chosen)
+    bought = np.zeros(alike.shape, dtype=np.bool_)
+    bought[member, item] = True
+    bought[lent[0], hot[lent[1]]] = True
+    free = ~bought[:, around.shelf]
+    row, shelf = np.nonzero(free & (np.cumsum(free, axis=1) <= POPULAR))
+    parts = ((member[best], item[best]), (lent[0], hot[lent[1]]), (row, around.shelf[shelf]))
+    key = np.concatenate([one[0].astype(np.int64) * wide + one[1] for one in parts])
+    order = np.argsort(key)
+    rows, items = np.divmod(key[order], wide)
+    at = np.minimum(np.searchsorted(hot, items), len(hot) - 1)
+    close = [np.where(hot[at] == items, score[rows, at], np.float32(0)) for score in near]
+    first = len(parts[0][0])
+    return rows, items, alike[rows, items], *close, (order >= first) & (order < first + len(lent[0]))
+
+
+def _lend(chosen: NDArray[np.bool_], score: Floats, mine: tuple[Codes, Codes], most: int) -> None:
+    """Mark the places of what scores best of what the member never bought, so many a row at most."""
+    score[mine] = 0
+    count = min(most, score.shape[1])
     best = np.argpartition(-score, count - 1, axis=1)[:, :count]
     rows = np.broadcast_to(np.arange(len(score))[:, None], best.shape)
     fits = np.take_along_axis(score, best, axis=1) > 0
-    return rows[fits], hot[best[fits]]
+    chosen[rows[fits], best[fits]] = True
