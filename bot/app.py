@@ -2,13 +2,14 @@
 
 import asyncio
 import io
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import segno
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from segno import make_qr, writers
 from sqlalchemy import text
 
 from bot.api import mount
@@ -19,6 +20,9 @@ from bot.webhook import Receive, Scope, Send
 
 CALLBACK = "/wechat"
 READY_SECONDS = 2.0
+QUIET = 4
+COVER = 2.35
+"""Width by height of a card's picture: what is higher is cut off above and below."""
 
 
 class Front:
@@ -92,10 +96,13 @@ def _ask(service: Service) -> None:
 def _pictures(api: FastAPI) -> None:
     @api.get("/qr/{name}", include_in_schema=False)
     async def qr(name: str, request: Request) -> Response:
-        """Draw a member or coupon code; it holds nothing but the code in the address."""
+        """Draw a member or coupon code; it holds nothing but the code in the address. `.png`: as a card's cover."""
         code = name.removesuffix(".png")
         if not code.isalnum() or not code.isascii() or len(code) > 32:
             raise HTTPException(404)
-        picture = io.BytesIO()
-        segno.make_qr(code, error="m").save(picture, kind="png", scale=8, border=3)
+        picture, matrix = io.BytesIO(), make_qr(code, error="m").matrix
+        sides = bytes(math.ceil((COVER - 1) * (len(matrix) + 2 * QUIET) / 2) if code != name else 0)
+        rows = [sides + row + sides for row in matrix]
+        size = len(rows[0]), len(rows)
+        writers.write_png(rows, size, picture, scale=8, border=QUIET)  # type: ignore[attr-defined]  # is not in its types
         return Response(picture.getvalue(), media_type="image/png", headers={"Cache-Control": "no-store"})

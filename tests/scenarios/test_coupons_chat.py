@@ -1,6 +1,7 @@
 """One coupon in chat: shown with QR and token, given to a friend, booked; through the whole signed app."""
 
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,10 @@ def test_the_token_is_a_picture_where_the_shop_has_an_address(tmp_path: Path, mi
         assert f"https://shop.example/qr/{token}.png" in xml and "八元券" in xml
         picture = shop.request("GET", f"/qr/{token}.png")
         assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+        width, height = struct.unpack(">2I", picture.content[16:24])
+        assert width / height >= 2.35, "a card's cover is cut to that: a square code would lose its top and bottom"
+        width, height = struct.unpack(">2I", shop.request("GET", f"/qr/{token}").content[16:24])
+        assert width == height >= 200
 
 
 def test_a_coupon_of_the_future_says_from_when(shop: Shop) -> None:
