@@ -128,7 +128,7 @@ def set_up(service: Service, progress: Progress, households: int | None = HOUSEH
 def _held_out(service: Service, member: int) -> bool:
     config = service.config
     return policy.held_out(member, config.policy.hold_out) or any(
-        policy.held_out(member, campaign.hold_out, name) for name, campaign in config.campaigns.items()
+        policy.held_out(member, campaign.hold_out, name) for name, campaign in config.campaigns.items() if campaign.on
     )
 
 

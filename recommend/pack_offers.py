@@ -118,7 +118,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What coupons there are to lay out: templates on products and spend-and-save ones, what categories come to."""
+    """What coupons there are to lay out: templates on products and spend-and-save ones, what categories come to.
+
+    `watched`: templates on products of which a live copy keeps others off the same thing, also those used up.
+    """
 
     products: Mapping[str, CouponRule]
     spends: Mapping[str, CouponRule]
@@ -127,6 +130,7 @@ class Table:
     shelf: Mapping[str, Goods | None]
     baskets: Sequence[int]
     belief: Belief
+    watched: Sequence[str]
 
     def ladder(self) -> list[SpendAndSave]:
         """Return the rungs of the spend-and-save templates, in their order."""
@@ -189,7 +193,7 @@ class Layout:
                 goods = self.table.shelf.get(sku)
                 price = (goods.price if goods is not None else None) or self._amount(one.category)
                 off = taken_off(rule, price)
-                if off <= 0 or any(held.has(member, other, one.category) for other in self.table.products):
+                if off <= 0 or any(held.has(member, other, one.category) for other in self.table.watched):
                     continue
                 why = self.whys.of(Why(one.by, one.words))
                 thing, article = self.things.of(one.category), self.articles.of(sku) if sku else -1

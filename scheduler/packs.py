@@ -135,7 +135,7 @@ def lay_out(
         products={code: of_code[code] for code in offer.product if left[code] and campaign.pack.product_coupons},
         spends={code: of_code[code] for code in offer.spend if left[code] and campaign.pack.spend_and_save},
         taken=taken, names=names, shelf=reading.shelf, baskets=takings.shop_sizes(connection, now=now, zone=zone),
-        belief=Belief(campaign.pack.margin, campaign.pack.extra, campaign.pack.visit),
+        belief=Belief(campaign.pack.margin, campaign.pack.extra, campaign.pack.visit), watched=offer.product,
     )  # fmt: skip
     layout, days = Layout(table), rules.recommend.look_back_days
     for start in range(0, len(personal), AT_ONCE):

@@ -46,7 +46,7 @@ class When(Section):
     day: Day = None
     at: ClockTime = time(10)
 
-    @field_serializer("every", when_used="json")
+    @field_serializer("every")
     def _told(self, every: Literal["day", "week"] | Span) -> str:
         return f"{every.count} months" if isinstance(every, Span) else every
 
