@@ -9,11 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from bot.service import CLOCK
+from members import schema, settings
+from members.db import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -22,6 +28,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 PATIENCE_SECONDS = 120
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass
@@ -66,9 +73,26 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo shop with a slice of its households."""
-    with running(tmp_path_factory.mktemp("demo"), (ROOT / "config.yaml").read_text("utf-8")) as found:
+    """The demo shop with a slice of its households, on a Sunday noon whatever day it is.
+
+    Of its first week the same falls due on the same weekdays every time; on Monday, when the offer of the week goes
+    out, the window of who talked on Sunday is open.
+    """
+    noon = datetime.now(SHANGHAI).replace(hour=12, minute=0)
+    sunday = noon + timedelta(days=7 - noon.isoweekday() or 7)
+    folder = tmp_path_factory.mktemp("demo")
+    turn_clock(folder, sunday)
+    with running(folder, (ROOT / "config.yaml").read_text("utf-8")) as found:
         yield found
+
+
+def turn_clock(folder: Path, moment: datetime) -> None:
+    """Books that hold nothing but a clock turned forward to a moment: the demo then moves in at that moment."""
+    database = Database(f"sqlite:///{folder / 'data' / 'memberbot.db'}")
+    schema.upgrade(database)
+    with database.transaction() as connection:
+        settings.put(connection, CLOCK, {"offset_seconds": (moment - datetime.now(UTC)).total_seconds()})
+    database.dispose()
 
 
 @contextmanager
