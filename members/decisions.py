@@ -8,10 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from members.prepared import Prepared
 from members.tables import Coupon, Decision, Outbox, table
 
 decisions, coupons, outbox = table(Decision), table(Coupon), table(Outbox)
-_PUT = insert(decisions).returning(decisions.c.id)
+_COLUMNS = ("member_id", "campaign", "template", "at", "reason", "trace")
+_PUT = Prepared(
+    insert(decisions)
+    .values({name: bindparam(f"v_{name}", type_=decisions.c[name].type) for name in _COLUMNS})
+    .returning(decisions.c.id)
+)
 _WITHDRAW = delete(decisions).where(decisions.c.id == bindparam("which"))
 _LATEST = (
     select(
@@ -69,11 +75,9 @@ def record(
     now: datetime,
 ) -> int:  # fmt: skip
     """Store why; return the decision's id."""
-    row = {
-        "member_id": member, "campaign": campaign, "template": template, "at": now, "reason": reason,
-        "trace": dict(trace),
-    }  # fmt: skip
-    return int(connection.execute(_PUT, row).scalar_one())
+    values = (member, campaign, template, now, reason, dict(trace))
+    [(decision,)] = _PUT.rows(connection, {f"v_{name}": value for name, value in zip(_COLUMNS, values, strict=True)})
+    return int(decision)
 
 
 def withdraw(connection: Connection, decision: int) -> None:

@@ -89,9 +89,10 @@ class Reading:
 
     def _by_row(self, row: Scored) -> list[Likely]:
         some: dict[str, list[tuple[float, str, By, str]]] = {}
+        without = self.without | row.categories
         for sku, chance, _, _, kind, words in row.score.suggestions:
             goods = self.shelf[sku]
-            if goods is not None and goods.active and goods.category not in row.categories | self.without:
+            if goods is not None and goods.active and goods.category not in without:
                 some.setdefault(goods.category, []).append((min(max(float(chance), 0.0), 1.0), sku, kind, words))
         found = {}
         for category, suggested in some.items():

@@ -47,11 +47,14 @@ def apply_plan(database: Database, plan_id: str, rules: PushRules, now: datetime
         chosen = select(audience).where(audience.c.plan_id == plan_id, audience.c.arm == SEND)
         rows = connection.execute(chosen.order_by(audience.c.member_id)).all()
     done, pack = Applied(plan_id), isinstance(rules.campaigns[plan.campaign], CouponPack)
-    for part in _chunks(rows, PACKS_AT_ONCE if pack else CHUNK):
+    unwilling: set[int] = set()
+    for number, part in enumerate(_chunks(rows, PACKS_AT_ONCE if pack else CHUNK)):
         with database.transaction() as connection:
-            unwilling = _unwilling(connection, plan, rules, now) | _impersonal(connection, part if pack else ())
+            if not pack or number % (CHUNK // PACKS_AT_ONCE) == 0:
+                unwilling = _unwilling(connection, plan, rules, now)
+            gone = _impersonal(connection, part) if pack else set()
             for row in part:
-                outcome = "no_longer" if row.member_id in unwilling else _one(connection, plan, row, rules, now)
+                outcome = "no_longer" if row.member_id in unwilling | gone else _one(connection, plan, row, rules, now)
                 done = replace(done, **{outcome: getattr(done, outcome) + 1})
     with database.transaction() as connection:
         mark_applied(connection, plan_id, now)

@@ -1,6 +1,6 @@
 """The coupons of one member's pack into the books: a decision each, what is used up meanwhile left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,14 @@ def give(
     left. Decisions are written from the last to the best, so that 为什么 tells of the best first; copies the other way
     round, so that it leads the list of coupons.
     """
+
+    def issue(one: Mapping[str, Any], decision: int) -> Issued:
+        code = one["template"]
+        return coupons.issue(
+            connection, code, rules[code], member, key=f"{key}:{code}:{one['product'] or one['category']}", by=by,
+            reason=one["reason"], zone=zone, now=now, decision=decision, title=one["title"],
+        )  # fmt: skip
+
     reasons = [
         decisions.record(
             connection, member, campaign=campaign, template=one["template"], reason=one["reason"],
@@ -39,23 +47,33 @@ def give(
         )
         for one in reversed(wanted)
     ][::-1]  # fmt: skip
+    pairs = list(zip(wanted, reasons, strict=True))
+    whole = connection.begin_nested()
+    try:
+        issued = [issue(one, decision) for one, decision in pairs]
+    except MemberError:
+        whole.rollback()
+        return _one_by_one(connection, pairs, issue)
+    whole.commit()
+    return Given(issued, reasons[0])
+
+
+def _one_by_one(
+    connection: Connection, pairs: Sequence[tuple[Mapping[str, Any], int]],
+    issue: Callable[[Mapping[str, Any], int], Issued],
+) -> Given:  # fmt: skip
     found: list[tuple[Issued, int]] = []
-    refused: MemberError | None = None
-    for one, decision in zip(wanted, reasons, strict=True):
+    last: MemberError | None = None
+    for one, decision in pairs:
         savepoint = connection.begin_nested()
         try:
-            issued = coupons.issue(
-                connection, one["template"], rules[one["template"]], member,
-                key=f"{key}:{one['template']}:{one['product'] or one['category']}", by=by, reason=one["reason"],
-                zone=zone, now=now, decision=decision, title=one["title"],
-            )  # fmt: skip
+            found.append((issue(one, decision), decision))
         except MemberError as refusal:
             savepoint.rollback()
             decisions.withdraw(connection, decision)
-            refused = refusal
-            continue
-        savepoint.commit()
-        found.append((issued, decision))
-    if not found:
-        raise refused or MemberError("template_empty", title="")
+            last = refusal
+        else:
+            savepoint.commit()
+    if last is not None and not found:
+        raise last
     return Given([issued for issued, _ in found], found[0][1])
