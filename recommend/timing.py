@@ -39,7 +39,7 @@ ROWS = 150_000
 FIT_MEMBERS = 20_000
 BLOCK = 5_000
 FLOOR = 0.3
-KIND = "timing 1"
+KIND = "timing 2"
 TENTH = 0.1
 AHEAD = 28
 

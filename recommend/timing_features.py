@@ -19,6 +19,7 @@ WEEK = 7
 PROFILE_HALF_LIFE = 56.0
 GAP_DECAY = 0.85
 NEVER = 1 << 30
+SUPPLY_DAYS = 60
 POOL = ("trend", "trend_slow", "popularity", "spread", "cycle", "activity")
 
 
@@ -142,15 +143,20 @@ def windows(events: Events, ask: Asked) -> Table:
 
 
 def in_trips(events: Events, ask: Asked) -> Table:
-    """Return the rhythm counted in the member's trips, and the last quantity against the usual one."""
+    """Return the rhythm counted in the member's trips, and the last quantity against the usual one.
+
+    `supply`: the days the last quantity lasts at the pace at which the earlier ones were used up.
+    """
     trips = events.trips_before(ask.day)[events.member[ask.last]]
     first, last = events.trip[ask.first], events.trip[ask.last]
     cycle = (last - first) / (ask.last - ask.first)
     place, row = _events_of(ask, whole=True)
-    usual = np.bincount(row, events.quantity[place], len(ask)) / (ask.last - ask.first + 1)
+    bought, newest = np.bincount(row, events.quantity[place], len(ask)), events.quantity[ask.last]
+    usual = bought / (ask.last - ask.first + 1)
+    used = (bought - newest) / (events.day[ask.last] - events.day[ask.first])
     return {
         "missed": trips - 1 - last, "trip_cycle": cycle, "share": (ask.last - ask.first + 1) / (trips - first),
-        "stock_up": events.quantity[ask.last] / usual,
+        "stock_up": newest / usual, "supply": np.maximum(newest / used, 0.5),
     }  # fmt: skip
 
 
@@ -260,15 +266,18 @@ def design(table: Table, rows: Column) -> NDArray[np.float32]:
     cycles = ("mean", "median", "recent")
     late = [np.exp(-part["elapsed"] / np.maximum(part[name], 1)) for name in cycles]
     late.append(np.exp(-part["missed"] / np.maximum(part["trip_cycle"], 1)))
+    late.append(np.exp(-part["elapsed"] / np.maximum(part["supply"], 1)))
+    over = part["elapsed"] - part["supply"]
+    spent = [np.clip(over, -SUPPLY_DAYS, SUPPLY_DAYS), (over > -WEEK - 1) & (over <= -1), (over > -1) & (over < WEEK)]
     rates = [np.log(part[f"bought{days}"] + 0.3) for days in (14, 28, 56, 91)]
     stays = [np.log1p(-np.clip(part[f"trip{ahead}"], 0, 0.95)) for ahead in range(WEEK)]
     week = np.sum(stays[1:], axis=0)
     fresh = [part["elapsed"] < days for days in range(1, 2 * WEEK + 1)]
     strong = [late[0], late[2], late[3], rates[0], rates[1], np.exp(-part["idle"] / 4), stays[0]]
     crossed = [left * right for left in (rates[1], rates[2], week, stays[0]) for right in strong]
-    gaps = [np.log(part["elapsed"] / np.maximum(part[name], 1)) for name in cycles]
+    gaps = [np.log(part["elapsed"] / np.maximum(part[name], 1)) for name in (*cycles, "supply")]
     plain = list(part.values())
     logs = [np.sign(values) * np.log1p(np.abs(values)) for values in plain]
     squares = [values**2 for values in late]
-    columns = plain + logs + late + squares + rates + stays + [week] + fresh + crossed + gaps
+    columns = plain + logs + late + squares + rates + stays + [week] + fresh + crossed + gaps + spent
     return np.stack(columns, axis=1, dtype=np.float32, casting="unsafe")

@@ -5,12 +5,12 @@ import pytest
 
 from recommend import timing
 from recommend.hazard import middle, survival
-from recommend.matrix import BadPurchases, PurchaseLog
+from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
 from recommend.renewal import BgNbd
 from recommend.timing import TimingModel, windows_of
 from recommend.timing_features import NEVER, Events, asked, in_trips, member_rhythm, own_rhythm
 from recommend.timing_features import windows as counted
-from tests.recommend.clockwork import UNTIL, fitted, log_of, open_books
+from tests.recommend.clockwork import END, START, UNTIL, fitted, log_of, open_books
 
 MILK, SOAP = [100, 110, 122, 130, 145], [100, 145, 150]
 
@@ -60,7 +60,9 @@ def test_trips_and_windows_by_hand() -> None:
     events = Events.of(by_hand())
     ask = asked(events, 150)
     trips = {name: float(values[0]) for name, values in in_trips(events, ask).items()}
-    assert trips == {"missed": 1, "trip_cycle": 1, "share": pytest.approx(5 / 6), "stock_up": 1}
+    # four of five pieces were used up in the 45 days from the first purchase to the last
+    own = {"stock_up": 1, "supply": pytest.approx(45 / 4)}
+    assert trips == {"missed": 1, "trip_cycle": 1, "share": pytest.approx(5 / 6), **own}
     windows = {name: int(values[0]) for name, values in counted(events, ask).items()}
     assert windows == {"bought7": 1, "bought14": 1, "bought28": 3, "bought56": 5, "bought91": 5, "bought182": 5}
 
@@ -114,6 +116,23 @@ def test_clockwork_is_found_and_chances_come_true(books: PurchaseLog, model: Tim
     best = found.strongest(len(found) // 4)
     assert hit[best].mean() > 0.9
     assert found.confidence.mean() == pytest.approx(hit.mean(), abs=0.06)
+
+
+def test_who_bought_twice_as_much_is_reminded_twice_as_late() -> None:
+    random = np.random.default_rng(5)
+    rows = []
+    for member in range(120):
+        pace, day = int(random.integers(4, 9)), START + int(random.integers(8))
+        while day < END:
+            pieces = int(random.integers(1, 5))
+            rows.append((member, day, 0, pieces))
+            day += pace * pieces + int(random.integers(-1, 2))
+    log = from_arrays(*(np.array(column) for column in zip(*rows, strict=True)))
+    found = timing.fit(log, UNTIL).forecast(log, UNTIL)
+    wait = asked(Events.of(log), UNTIL).wait
+    offset = found.remind - UNTIL
+    best = found.strongest(len(found) // 2)
+    assert ((wait > offset) & (wait <= offset + 7))[best].mean() > 0.95
 
 
 def test_strongest_and_speaking_fall_in_confidence_and_end_at_the_floor(books: PurchaseLog, model: TimingModel) -> None:

@@ -130,13 +130,13 @@ def test_other_files_are_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile, match="checksum"):
         TimingModel.load(tmp_path / "other.npz")
     packed = BytesIO()
-    np.savez(packed, allow_pickle=True, kind=np.array("timing 1"), renewal=np.array([{"a": 1}], dtype=object))
+    np.savez(packed, allow_pickle=True, kind=np.array("timing 2"), renewal=np.array([{"a": 1}], dtype=object))
     evil = sha256(packed.getvalue()).hexdigest().encode() + b"\n" + packed.getvalue()
     (tmp_path / "evil.npz").write_bytes(evil)
     with pytest.raises(BadModelFile, match="not plain arrays"):
         TimingModel.load(tmp_path / "evil.npz")
     model_file.write(tmp_path / "coupons.npz", "coupons 1", {"renewal": np.ones(4)})
-    with pytest.raises(BadModelFile, match="not a timing 1 model"):
+    with pytest.raises(BadModelFile, match="not a timing 2 model"):
         TimingModel.load(tmp_path / "coupons.npz")
 
 
