@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -42,11 +43,11 @@ def recorded(database: Database) -> Tape:
 
 def _sqlite(tape: Tape) -> type[sqlite3.Connection]:
     class Cursor(sqlite3.Cursor):
-        def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:  # type: ignore[override]
+        def execute(self, statement: str, parameters: Any = (), /) -> Any:
             tape.take_down(statement, parameters, False)
             return super().execute(statement, parameters)
 
-        def executemany(self, statement: str, parameters: Any) -> sqlite3.Cursor:  # type: ignore[override]
+        def executemany(self, statement: str, parameters: Any, /) -> Any:
             tape.take_down(statement, parameters, True)
             return super().executemany(statement, parameters)
 
@@ -54,8 +55,8 @@ def _sqlite(tape: Tape) -> type[sqlite3.Connection]:
         def cursor(self, factory: Any = None) -> Any:
             return super().cursor(Cursor)
 
-        def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
-            return self.cursor().execute(statement, parameters)  # type: ignore[no-any-return]
+        def execute(self, statement: str, parameters: Any = (), /) -> Any:
+            return self.cursor().execute(statement, parameters)
 
     return Connection
 
@@ -80,7 +81,7 @@ def driver(url: str, synchronous: str) -> tuple[Any, Callable[[Sequence[Said]], 
         connection: Any = sqlite3.connect(str(parsed.database), isolation_level=None)
         for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "cache_size=-65536"):
             connection.execute(f"PRAGMA {pragma}")
-        commit: Callable[[], Any] = lambda: connection.execute("COMMIT")  # noqa: E731
+        commit: Callable[[], Any] = partial(connection.execute, "COMMIT")
     else:
         connection = psycopg.connect(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
         commit = connection.commit

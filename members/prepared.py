@@ -144,7 +144,8 @@ def _converted(row: tuple[Any, ...], columns: Sequence[tuple[int, Convert]]) -> 
 
 
 def _compile(statement: Any, dialect: Dialect) -> _Compiled:
-    numbered: Any = dialect if dialect.positional else type(dialect)(paramstyle="format")  # type: ignore[call-arg]
+    kind: Any = type(dialect)
+    numbered: Any = dialect if dialect.positional else kind(paramstyle="format")
     compiled: SQLCompiler = statement.compile(dialect=numbered)
     columns = [
         (position, convert)

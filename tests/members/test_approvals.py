@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -52,7 +53,7 @@ def test_a_yes_does_it_as_the_asker_with_both_names(books: Books) -> None:
 
 def test_many_yeses_at_once_do_it_once(books: Books) -> None:
     number, managers = asked(books), [books.manager, *(books.hire("manager") for _ in range(4))]
-    ended = at_once([lambda m=manager: books.decide(number, staff=m) for manager in managers])  # type: ignore[misc]
+    ended = at_once([partial(books.decide, number, staff=manager) for manager in managers])
     assert Counter("done" if isinstance(one, Served) else one for one in ended)["done"] == 1
     assert books.owned() == (0, 80_000)
 

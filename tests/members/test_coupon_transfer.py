@@ -1,7 +1,8 @@
 """A coupon given to a friend: once, under a word nobody guesses, and the old code opens nothing any more."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -22,12 +23,12 @@ def counter(books_url: str) -> Iterator[Counter]:
         found.check()
 
 
-def offer(counter: Counter, code: str, now=NOW, member: int | None = None) -> str:  # type: ignore[no-untyped-def]
+def offer(counter: Counter, code: str, now: datetime = NOW, member: int | None = None) -> str:
     """Offer; return the word, or the refusal's code."""
     return str(counter.do(coupons.offer_transfer, counter.vault, member or counter.member, code, now=now))
 
 
-def claim(counter: Counter, member: int, word: str, now=NOW) -> str:  # type: ignore[no-untyped-def]
+def claim(counter: Counter, member: int, word: str, now: datetime = NOW) -> str:
     """Claim; return the coupon's new code, or the refusal's code."""
     done = counter.do(coupons.claim_transfer, counter.vault, member, word, now=now)
     return done if isinstance(done, str) else str(done.code)
@@ -123,7 +124,7 @@ def test_its_token_offers_it_too(counter: Counter) -> None:
 def test_of_many_friends_one_gets_it(counter: Counter) -> None:
     issued, friends = counter.issue("mine"), [counter.another() for _ in range(6)]
     word = offer(counter, issued.code)
-    got = at_once([lambda friend=friend: claim(counter, friend, word) for friend in friends])  # type: ignore[misc]
+    got = at_once([partial(claim, counter, friend, word) for friend in friends])
     assert got.count("transfer_gone") == 5
     assert sum(len(counter.usable(member=friend)) for friend in friends) == 1
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -49,7 +50,7 @@ def test_one_key_at_once_does_one_deed(books: Books) -> None:
 
 def test_a_shift_is_full_for_exactly_what_fits(books: Books) -> None:
     members = [books.join(f"+86139001390{number:02d}") for number in range(6)]
-    ended = at_once([lambda m=member: books.serve(books.topup(300, m)) for member in members])  # type: ignore[misc]
+    ended = at_once([partial(books.serve, books.topup(300, member)) for member in members])
     kinds = Counter("done" if isinstance(one, Served) else one for one in ended)
     assert kinds == {"done": 3, "staff_limit_topup": 3}
     assert counted(books, f"staff:{books.cashier}:topup") == counted(books, "store:s1:topup") == 90_000
@@ -57,7 +58,7 @@ def test_a_shift_is_full_for_exactly_what_fits(books: Books) -> None:
 
 def test_a_store_is_full_whoever_serves(books: Books) -> None:
     others = [books.hire("manager") for _ in range(4)]
-    ended = at_once([lambda s=staff: books.serve(books.topup(500), staff=s) for staff in others])  # type: ignore[misc]
+    ended = at_once([partial(books.serve, books.topup(500), staff=staff) for staff in others])
     assert Counter("done" if isinstance(one, Served) else one for one in ended) == {"done": 3, "store_limit_topup": 1}
 
 
@@ -242,7 +243,7 @@ def test_staff_are_hired_invited_and_bound_once(books: Books) -> None:
     def bind(openid: str) -> object:
         return books.do(lambda connection: staffing.bind(connection, VAULT, openid=openid, phone=PHONE, by=by, now=NOW))
 
-    ended = at_once([lambda n=number: bind(f"o-new{n}") for number in range(4)])  # type: ignore[misc]
+    ended = at_once([partial(bind, f"o-new{number}") for number in range(4)])
     assert sum(isinstance(one, staffing.Server) for one in ended) == 1
     assert all(one is None for one in ended if not isinstance(one, staffing.Server))
     again = books.do(lambda connection: staffing.invite(connection, VAULT, made.id, hours=1, by=by, now=NOW))

@@ -1,8 +1,10 @@
 """The ledger against a model in memory, on both databases; and an audit that can fail."""
 
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -57,7 +59,7 @@ class Model:
     """What the books should say, kept the plain way: a queue of (expiry, points) and one number a balance."""
 
     def __init__(self) -> None:
-        self.lots: deque[list[object]] = deque()
+        self.lots: deque[list[Any]] = deque()
         self.principal = 0
 
     @property
@@ -74,7 +76,7 @@ class Model:
                 self.lots.popleft()
 
     def expire(self, now: datetime) -> None:
-        self.lots = deque(lot for lot in self.lots if lot[0] > now)  # type: ignore[operator]
+        self.lots = deque(lot for lot in self.lots if lot[0] > now)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -211,10 +213,10 @@ def test_coupons_are_issued_within_stock_and_limit_and_redeemed_once(database: D
         assert [breach.check for breach in auditing.breaches(connection, now=NOW)] == ["发券数不符"]
 
 
-def refused(connection: Connection, code: str, action: object) -> None:
+def refused(connection: Connection, code: str, action: Callable[[], object]) -> None:
     savepoint = connection.begin_nested()
     with pytest.raises(MemberError) as caught:
-        action()  # type: ignore[operator]
+        action()
     savepoint.rollback()
     assert caught.value.code == code
 

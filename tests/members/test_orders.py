@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_the_same_order_again_is_the_stored_one_and_other_content_is_refused(til
         replace(said, total=4900, lines=[line("milk", 4900)]), replace(said, lines=[line("egg", 5000)]),
         replace(said, buyer=None), replace(said, at=NOW - DAY), replace(said, pay_balance=2999),
     ):  # fmt: skip
-        assert refusal(lambda other=other: till.take(other)) == "order_conflict"  # type: ignore[misc]
+        assert refusal(partial(till.take, other)) == "order_conflict"
     assert till.take(replace(said, scope="s2")).created
     assert till.count(Order) == 2
     assert till.owned(member)["points"] == 100

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -65,7 +68,7 @@ def test_the_books_end_where_they_began_however_the_money_goes_back(
     left, steps, done = total, [], []
     for amount in wanted:
         if amount > left:
-            assert refusal(lambda amount=amount: till.refund(taken.order_no, amount)) == "refund_too_much"  # type: ignore[misc]
+            assert refusal(partial(till.refund, taken.order_no, amount)) == "refund_too_much"
             continue
         done.append(till.refund(taken.order_no, amount))
         left -= amount
@@ -109,7 +112,7 @@ def test_the_same_refund_again_is_the_stored_one_and_another_under_its_number_is
     again = till.refund(taken.order_no, 3000, lines, no="R1")
     assert first.created and again == replace(first, created=False, coupons_back=[], gifts_taken=[])
     for amount, other in ((3001, []), (None, []), (None, [RefundLine("a", 1)]), (3000, [RefundLine("b", 1, 3000)])):
-        assert refusal(lambda a=amount, o=other: till.refund(taken.order_no, a, o, no="R1")) == "refund_conflict"  # type: ignore[misc]
+        assert refusal(partial(till.refund, taken.order_no, amount, other, no="R1")) == "refund_conflict"
     assert till.owned(member)["points"] == 70
     assert till.count(Refund) == 1
 
@@ -230,14 +233,12 @@ def test_lines_that_come_back_are_counted_piece_by_piece(till: Till) -> None:
 def test_pieces_that_come_back_one_way_or_another_bring_the_same_money(
     quantity: int, amount: int, steps: list[int]
 ) -> None:
-    class Row:
-        line_no, sku, refunded_quantity, refunded_amount = 1, "a", 0, 0
-
-    row = Row()
-    row.quantity, row.amount = quantity, amount  # type: ignore[attr-defined]
+    row: Any = SimpleNamespace(
+        line_no=1, sku="a", quantity=quantity, amount=amount, refunded_quantity=0, refunded_amount=0
+    )
 
     def back(many: int) -> list[Piece]:
-        return pieces([row], NewRefund("", "o", "r", None, [RefundLine("a", many)], NOW))  # type: ignore[list-item]
+        return pieces([row], NewRefund("", "o", "r", None, [RefundLine("a", many)], NOW))
 
     for step in [*steps, quantity]:
         many = min(step, quantity - row.refunded_quantity)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -99,13 +100,13 @@ def test_a_full_time_leaves_the_former_booking(counter: Counter) -> None:
 def test_the_last_place_goes_to_one(counter: Counter) -> None:
     slot = free(counter)[0]
     issued = [counter.issue("course", str(number)).id for number in range(6)]
-    got = at_once([lambda coupon=coupon: book(counter, coupon, slot.id) for coupon in issued])  # type: ignore[misc]
+    got = at_once([partial(book, counter, coupon, slot.id) for coupon in issued])
     assert sorted(got) == ["booked"] * 2 + ["slot_full"] * 4
 
 
 def test_one_coupon_takes_one_place_also_at_once(counter: Counter) -> None:
     coupon, times = counter.issue("course").id, free(counter)
-    got = at_once([lambda slot=slot: book(counter, coupon, slot.id) for slot in times])  # type: ignore[misc]
+    got = at_once([partial(book, counter, coupon, slot.id) for slot in times])
     assert got.count("booked") >= 1 and set(got) <= {"booked", "coupon_not_bookable"}
     assert sum(2 - one.left for one in free(counter)) == 1
 

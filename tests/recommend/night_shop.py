@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -42,7 +43,7 @@ class NightShop:
         return write(self.shop, [(member, day, [self.product[sku] for sku in skus])], hour=hour)[0]
 
 
-def write(shop: SmallShop, receipts: list[tuple[int, date, list[int]]], *, hour: int = 12) -> list[int]:
+def write(shop: SmallShop, receipts: Sequence[tuple[int | None, date, list[int]]], *, hour: int = 12) -> list[int]:
     """Receipts with one piece of each article, ten yuan a piece."""
     orders, lines = table(Order), table(OrderLine)
     names = ("id", "scope", "order_no", "member_id", "buyer", "at", "day", "total", "discount", "refunded",

@@ -42,7 +42,8 @@ def told(pairs: Pairs) -> dict[tuple[str, str], tuple[float, ...]]:
     names = [
         tuple(sorted((str(pairs.items[a]), str(pairs.items[b])))) for a, b in zip(pairs.left, pairs.right, strict=True)
     ]
-    return dict(zip(names, zip(*(np.round(column, 9).tolist() for column in columns), strict=True), strict=True))  # type: ignore[arg-type]
+    figures = zip(*(np.round(column, 9).tolist() for column in columns), strict=True)
+    return {(left, right): of for (left, right), of in zip(names, figures, strict=True)}
 
 
 def test_what_chance_gives_by_hand() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,16 @@ def shop(database: Database) -> SmallShop:
     return SmallShop(database, push_rules())
 
 
-def read(shop: SmallShop, *, now=MONDAY, without=()) -> PurchaseLog:  # type: ignore[no-untyped-def]
+def read(shop: SmallShop, *, now: datetime = MONDAY, without: Sequence[str] = ()) -> PurchaseLog:
     with shop.database.reading() as connection:
         return books.read(connection, now=now, zone=ZONE, without=without)
 
 
-def lines(log: PurchaseLog) -> list[tuple[int, int, int, int, int]]:
+def lines(log: PurchaseLog) -> list[tuple[int, ...]]:
     """(member id, days ago, product id, pieces, 分) of each row."""
     today = books.day_number(TODAY)
     columns = (log.members[log.member], today - log.day, log.items[log.item], log.quantity, log.amount)
-    return [tuple(int(one) for one in row) for row in zip(*columns, strict=True)]  # type: ignore[misc]
+    return [tuple(int(one) for one in row) for row in zip(*columns, strict=True)]
 
 
 def product(shop: SmallShop, code: str) -> int:
@@ -63,7 +64,7 @@ def test_nothing_after_now_nothing_of_strangers_or_of_who_left(shop: SmallShop) 
     anna, gone = shop.member(), shop.member()
     shop.buys(anna, "milk", TODAY - timedelta(days=3), TODAY + timedelta(days=1))
     shop.buys(gone, "milk", TODAY - timedelta(days=3))
-    write(shop, [(None, TODAY - timedelta(days=1), [product(shop, "rice")])])  # type: ignore[list-item]
+    write(shop, [(None, TODAY - timedelta(days=1), [product(shop, "rice")])])
     with shop.database.transaction() as connection:
         connection.execute(update(table(Member)).where(table(Member).c.id == gone).values(state="erased"))
     assert [row[:2] for row in lines(read(shop))] == [(anna, 3)]

@@ -176,7 +176,8 @@ def test_intervals_by_hand() -> None:
 def test_a_reminder_hits_when_the_next_purchase_is_one_to_seven_days_after_it() -> None:
     wait = np.array([0, 1, 7, 8, NEVER])
     nothing = np.zeros(5, dtype=int)
-    week = timing.Round(0, None, None, Asked(0, nothing, nothing, nothing, wait), nothing)  # type: ignore[arg-type]
+    unused: Any = None
+    week = timing.Round(0, unused, unused, Asked(0, nothing, nothing, nothing, wait), nothing)
     assert timing.hits(week, timing.Answer(nothing, nothing, nothing)).tolist() == [False, True, True, False, False]
     assert timing.hits(week, timing.Answer(nothing, nothing + 1, nothing)).tolist() == [
         False, False, True, True, False,

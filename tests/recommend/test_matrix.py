@@ -1,6 +1,7 @@
 """The purchase matrix on tables small enough to check by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,9 +129,9 @@ def test_a_frame_and_a_parquet_file_give_the_same_log(tmp_path: Path) -> None:
         (([["a"]], [1], ["x"]), "one column"),
     ],
 )
-def test_bad_columns_are_refused(columns: tuple[object, ...], why: str) -> None:
+def test_bad_columns_are_refused(columns: tuple[Any, ...], why: str) -> None:
     with pytest.raises(BadPurchases, match=why):
-        from_arrays(*columns)  # type: ignore[arg-type]
+        from_arrays(*columns)
 
 
 def test_unsorted_rows_and_codes_without_a_label_are_refused() -> None:

@@ -32,7 +32,8 @@ def renamed(lines: list[Line]) -> tuple[list[Line], dict[str, str]]:
     """Return the same lines with members and items renamed so that their order is turned round."""
     members = {name: f"m{9 - at}" for at, name in enumerate(sorted({line[0] for line in lines}))}
     items = {name: f"i{9 - at}" for at, name in enumerate(sorted({line[2] for line in lines}))}
-    return [(members[who], day, items[what], *rest) for who, day, what, *rest in lines], members | items  # type: ignore[misc]
+    new = [(members[who], day, items[what], pieces, paid) for who, day, what, pieces, paid in lines]
+    return new, members | items
 
 
 def categories(log: PurchaseLog, names: dict[str, str] | None = None) -> list[str]:

@@ -40,7 +40,7 @@ class Mutilator:
         pick, keys = self.random.choice, FORGER if self.random.random() < 0.05 else CROWD
         openid, mode = f"o-{self.random.randrange(50)}", pick(("plain", "compatible", "aes"))
         talker = Talker(openid, keys, mode, _no_post, lambda: 1_772_000_000)
-        talker.ids = iter(range(self.random.randrange(10**9), 10**12))  # type: ignore[assignment]
+        talker.ids = iter(range(self.random.randrange(10**9), 10**12))
         event = f"<Event>{pick(('subscribe', 'CLICK', 'VIEW', 'SCAN'))}</Event><EventKey>{pick(WORDS[:5])}</EventKey>"
         xml = talker.text_xml(pick(WORDS)) if self.random.random() < 0.8 else talker.xml("event", event)
         if self.random.random() < 0.3:  # spoilt before it is sealed and signed

@@ -5,7 +5,7 @@ import hashlib
 import os
 import struct
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -69,7 +69,7 @@ class Talker:
     post: Post
     now: Callable[[], int]
     to: str = "gh_test"
-    ids: "count[int]" = field(default_factory=lambda: count(1))
+    ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def say(self, text: str) -> str:
         """Say something; return the text (or the title and description) of the reply, '' for none."""
