@@ -23,10 +23,6 @@ LEAST_ORDERS = 200  # below that, simple counts say as much
 scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
 orders, merges = table(Order), table(Merge)
 _ORDERS = select(orders.c.id).where(orders.c.member_id.is_not(None), orders.c.state != "refunded").limit(LEAST_ORDERS)
-_COLUMNS = (
-    "member_id", "day", "suggestions", "cycles", "stage", "rhythm", "silence", "value_decile", "rfm", "rfm_version",
-    "loyalty",
-)  # fmt: skip
 
 
 def _upsert(rows: Any, key: str) -> Any:
@@ -38,7 +34,6 @@ def _upsert(rows: Any, key: str) -> Any:
 
 
 _PUT, _PUT_PRODUCT = _upsert(scores, "member_id"), _upsert(products, "product_id")
-_OF = Prepared(select(*(scores.c[name] for name in _COLUMNS)).where(among(scores.c.member_id, "of")))
 _COMPANIONS = select(articles.c.sku, products.c.companions).where(
     products.c.product_id == articles.c.id, articles.c.sku.in_(bindparam("skus", expanding=True))
 )
@@ -64,7 +59,10 @@ _STALE_PRODUCTS = delete(products).where(products.c.day < bindparam("before"))
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The row of one member; `day` is the day whose morning it knows. `rhythm` and `silence` are days."""
+    """The row of one member; `day` is the day whose morning it knows. `rhythm` and `silence` are days.
+
+    Its fields are the columns of MemberScore but `at`, in their order; they are typed as the JSON within them.
+    """
 
     member: int
     day: date
@@ -77,6 +75,10 @@ class Score:
     rfm: str = ""
     rfm_version: str = ""
     loyalty: str = ""
+
+
+_COLUMNS = [scores.c.member_id, *(scores.c[column.name] for column in fields(Score)[1:])]
+_OF = Prepared(select(*_COLUMNS).where(among(scores.c.member_id, "of")))
 
 
 def worth_scoring(connection: Connection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -168,3 +169,8 @@ def test_with_the_last_child_goes_what_tells_of_children(books: Database, vault:
     with books.transaction() as connection:
         children.remove(connection, anna, None, by=BY, now=NOW)
     assert set(carried(books, anna)) == {"养猫"}
+
+
+def test_a_score_holds_every_column_but_when_it_was_written() -> None:
+    columns = [column.name for column in scores.scores.c if column.name != "at"]
+    assert ["member_id", *(one.name for one in fields(Score)[1:])] == columns
