@@ -57,13 +57,14 @@ class Packed:
         return member in self.places or member in self.plain
 
     def templates(self) -> Mapping[str, int]:
-        """Return how many coupons of each template are given, those of which none is among them."""
-        found = dict.fromkeys(self.desk.rules, 0)
+        """Return how many coupons of each template are given, those of the pack also where it is none."""
+        offer = self.desk.campaign.offer
+        found = Counter(dict.fromkeys([*offer.product, *offer.spend], 0))
         for code, count in enumerate(np.bincount(self.options.columns["template"]).tolist()):
             found[self.options.templates[code]] += count
         if self.plain:
-            found[self.desk.campaign.offer.plain or ""] += len(self.plain)
-        return found
+            found[offer.plain or ""] += len(self.plain)
+        return dict(found)
 
     @property
     def budget(self) -> int:
