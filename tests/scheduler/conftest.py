@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from members.db import Database
+from tests.scheduler.pack_shop import PackShop, pack_rules
 from tests.scheduler.small_shop import SmallShop, push_rules
 
 
@@ -33,3 +34,15 @@ def open_shop(database: Database) -> Callable[..., SmallShop]:
 def shop(open_shop: Callable[..., SmallShop]) -> SmallShop:
     """The small shop as it is."""
     return open_shop()
+
+
+@pytest.fixture
+def open_pack(database: Database) -> Callable[..., PackShop]:
+    """Opens the shop with parts of its pack replaced, three strangers' receipts in its books."""
+
+    def opened(**changes: Any) -> PackShop:
+        shop = PackShop(database, pack_rules(**changes))
+        shop.crowd()
+        return shop
+
+    return opened

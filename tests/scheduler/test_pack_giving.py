@@ -1,0 +1,164 @@
+"""Giving packs out: every coupon with its reason and one message, once, whatever happens between plan and apply."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from members import consent, coupons, decisions
+from scheduler import audience
+from scheduler.plan import PlanError
+from tests.scheduler.pack_shop import PACK, TEMPLATES, PackShop, gone, pack_rules
+from tests.scheduler.small_shop import MONDAY, ZONE
+
+DAY = timedelta(days=1)
+Open = Callable[..., PackShop]
+
+
+@pytest.fixture
+def shop(open_pack: Open) -> PackShop:
+    """The shop as it is."""
+    return open_pack()
+
+
+def held(shop: PackShop, member: int) -> list[str]:
+    """The titles of a member's coupons as 优惠券 lists them."""
+    with shop.database.reading() as connection:
+        return [one.title for one in coupons.usable(connection, member, MONDAY)]
+
+
+def test_applying_issues_every_coupon_with_its_own_reason_and_one_message(shop: PackShop) -> None:
+    member = shop.regular("oA")
+    assert shop.apply().put == 1
+    [message] = shop.outbox()
+    assert message.key == f"{PACK}:2026-11/2M:{member}"
+    assert (message.kind, message.content["personal"], message.topic) == ("marketing", True, "")
+    assert message.content["text"].startswith(
+        "普卡会员您好,为您选了「大米九折」「鲜奶九折」「满100减10」等7张券(回复「优惠券」"
+    )
+    # 优惠券 lists what ends first, the best of it first
+    assert held(shop, member)[:3] == ["大米九折", "鲜奶九折", "茶叶九折"]
+    assert len({one.key for one in shop.coupons()}) == len({one.decision_id for one in shop.coupons()}) == 7
+    with shop.database.reading() as connection:
+        newest = decisions.latest(connection, member, many=9)
+        first = connection.execute(coupons.coupons.select().order_by(coupons.coupons.c.id)).first()
+        assert first is not None
+        scope = coupons.held(connection, coupons.by_id(connection, first.id)).rule.scope
+    assert [one.title for one in newest[:3]] == ["大米九折", "鲜奶九折", "满100减10"]
+    assert [one.reason for one in newest[:3]] == [
+        "您近60天买过4次大米", "您近60天买过4次鲜奶", "您一次大约消费80元,满100减10",
+    ]  # fmt: skip
+    assert newest[3].reason == "大家常买的茶叶" and newest[0].state == "pending"
+    assert scope.category == "rice"
+
+
+def test_a_period_is_served_once_and_the_next_one_leaves_out_what_is_still_held(open_pack: Open) -> None:
+    shop = open_pack(templates={"category-10": {**TEMPLATES["category-10"], "valid": "90 days"}})
+    member = shop.regular("oA")
+    first = shop.plan()
+    assert shop.apply(first).put == 1
+    with pytest.raises(PlanError, match="已经执行过"):
+        shop.apply(first)
+    assert gone(shop.plan(MONDAY + DAY)) == {"没有合法渠道可达": 3, "本期已有": 1}
+    with pytest.raises(PlanError, match="这一期已经发过"):
+        shop.apply(shop.plan(MONDAY + DAY), MONDAY + DAY)
+    before = Counter(one.title for one in shop.coupons())
+    later = MONDAY + 50 * DAY
+    shop.apply(now=later)
+    after = Counter(one.title for one in shop.coupons())
+    # the coupons on categories are still good; 满100减10 has run out and comes again
+    assert after - before == Counter({"满100减10": 1})
+    assert {one.member_id for one in shop.coupons()} == {member}
+
+
+def test_a_coupon_that_ran_out_since_the_plan_is_left_out_and_the_rest_given(shop: PackShop) -> None:
+    member = shop.regular("oA")
+    made = shop.plan()
+    with shop.database.transaction() as connection:
+        connection.execute(
+            coupons.templates.update().where(coupons.templates.c.code == "off-10-over-100").values(stock=0)
+        )
+    assert shop.apply(made).put == 1
+    assert "满100减10" not in held(shop, member) and len(held(shop, member)) == 6
+    [message] = shop.outbox()
+    assert "「大米九折」「鲜奶九折」「茶叶九折」等6张券" in message.content["text"]
+    assert len(shop.decided()) == 6
+
+
+def test_nothing_is_left_of_a_pack_of_which_nothing_can_be_given(shop: PackShop) -> None:
+    shop.regular("oA")
+    made = shop.plan()
+    with shop.database.transaction() as connection:
+        connection.execute(coupons.templates.update().values(active=False))
+    done = shop.apply(made)
+    assert (done.put, done.no_coupon) == (0, 1)
+    assert shop.outbox() == shop.coupons() == shop.decided() == []
+    assert [row.arm for row in shop.audience()] == [audience.NO_COUPON]
+
+
+@pytest.mark.parametrize("crash", [1, 3, 8, 15])
+def test_a_crash_loses_nothing_and_doubles_nothing(shop: PackShop, monkeypatch: pytest.MonkeyPatch, crash: int) -> None:
+    monkeypatch.setattr("scheduler.applying.PACKS_AT_ONCE", 1)
+    for number in range(3):
+        shop.regular(f"o{number}")
+    made, calls, real = shop.plan(), [0], coupons.issue
+
+    def issue(*given: Any, **more: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == crash:
+            raise RuntimeError("power cut")
+        return real(*given, **more)
+
+    monkeypatch.setattr("members.coupons.issue", issue)
+    with pytest.raises(RuntimeError):
+        shop.apply(made)
+    done = shop.apply(made)
+    assert done.put + done.already == 3 and done.already == (crash - 1) // 7
+    assert len(shop.outbox()) == 3 and len(shop.coupons()) == len(shop.decided()) == 21
+    assert Counter(one.member_id for one in shop.coupons()) == {row.member_id: 7 for row in shop.audience()}
+
+
+def test_who_turned_personal_choices_off_since_the_plan_gets_nothing(shop: PackShop) -> None:
+    member = shop.regular("oA")
+    made = shop.plan()
+    with shop.database.transaction() as connection:
+        consent.personalise(connection, member, False, source="test", now=MONDAY)
+    assert shop.apply(made).no_longer == 1
+    assert shop.outbox() == shop.coupons() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "later", "complaint"),
+    [
+        ({"pack": {"budget": 1999}}, DAY / 24, "配置在做方案之后改过"),
+        ({"templates": {"off-10-over-100": {"title": "满100减9", "off": 9, "over": 100}}}, DAY / 24, "改过"),
+        ({"on": False}, DAY / 24, "停用"),
+        ({}, 25 * DAY / 24, "超过24小时"),
+    ],
+)
+def test_a_stale_plan_is_refused(shop: PackShop, change: dict[str, Any], later: timedelta, complaint: str) -> None:
+    shop.regular("oA")
+    made = shop.plan()
+    shop.rules = pack_rules(**change)
+    with pytest.raises(PlanError, match=complaint):
+        shop.apply(made, MONDAY + later)
+    assert shop.outbox() == shop.coupons() == []
+
+
+def test_the_pack_runs_by_itself_on_its_day(shop: PackShop) -> None:
+    from scheduler.jobs import build_jobs
+
+    jobs = {
+        job.name: job
+        for job in build_jobs(shop.database, shop.vault, shop.rules, say=lambda key, **more: key, app="wx")
+    }
+    job = jobs[f"campaign:{PACK}"]
+    due = job.first_after(MONDAY)
+    assert due is not None and due.astimezone(ZONE).isoformat() == "2027-01-01T10:00:00+08:00"
+    shop.regular("oA")
+    assert job.run(due).startswith("写入 1 条")
+    assert "这一期已经发过" in job.run(due + DAY)
