@@ -31,7 +31,7 @@ from recommend.ranker import (
     joined,
     relative_places,
 )
-from recommend.ranking_features import UNSEEN, item_columns, stacked
+from recommend.ranking_features import SUPPLY, UNSEEN, item_columns, stacked, supply_tells
 from recommend.ranking_history import Columns, Floats, history
 from recommend.ranking_tables import Parents, Table, cuts_of, rows_of, table_of, training_table
 
@@ -143,7 +143,8 @@ def fit(
     some = _learners(past, seed)
     tables = [training_table(some, now, day, above, seed) for day in cuts_of(some, now, order_only)]
     tables = [table for table in tables if len(table.member)]
-    chosen = _judged(tables, seed)
+    unseen = UNSEEN if supply_tells(history(some, now)) else (*UNSEEN, SUPPLY)
+    chosen = _judged(tables, unseen, seed)
     forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS, PAIRS)
     learnt = Learnt(
         order_only, len(above), seed, chosen.names, forests, chosen.simple, chosen.part, chosen.calibration
@@ -188,7 +189,7 @@ def _learners(past: PurchaseLog, seed: int) -> PurchaseLog:
     return rows_of(past, np.sort(np.random.default_rng(seed).choice(active, LEARNERS, replace=False)))
 
 
-def _judged(tables: list[Table], seed: int) -> _Choice:
+def _judged(tables: list[Table], unseen: Sequence[str], seed: int) -> _Choice:
     """Choose on the newest cuts with what was known before them; without enough data the default simple score."""
     judges, earlier = tables[:JUDGES], tables[JUDGES:]
     if not judges:
@@ -200,12 +201,28 @@ def _judged(tables: list[Table], seed: int) -> _Choice:
     score = simple(columns)
     start = min(int(table.day.min()) for table in judges)
     known = [table.where(table.day < start) for table in earlier]
-    part, names, odds = float(np.inf), tuple(name for name in columns if name not in UNSEEN), score
+    part, names, odds = float(np.inf), tuple(name for name in columns if name not in unseen), score
     with suppress(TooLittle):
-        odds = _forests(known, names, seed, JUDGED_ROWS).log_odds(stacked(columns, names))
+        odds = _judged_odds(known, judges, names, columns, seed)
         part = LATER * best_part(member, odds, score, bought, size)
     calibration = calibrated(joined(odds, score, part), bought) if bought.any() else None
     return _Choice(names, simple, part, calibration)
+
+
+def _judged_odds(
+    known: list[Table], judges: list[Table], names: tuple[str, ...], columns: Columns, seed: int
+) -> Floats:
+    """Return log odds at the judging cuts from what was known before them; of a short log from the other members."""
+    rows = stacked(columns, names)
+    with suppress(TooLittle):
+        return _forests(known, names, seed, JUDGED_ROWS).log_odds(rows)
+    half = np.concatenate([table.member for table in judges]) % 2 == 0
+    odds = np.zeros(len(half), dtype=np.float32)
+    for mine in (half, ~half):
+        ends = np.cumsum([len(table.member) for table in judges])
+        others = [table.where(~part) for table, part in zip(judges, np.split(mine, ends[:-1]), strict=True)]
+        odds[mine] = _forests([*known, *others], names, seed, JUDGED_ROWS).log_odds(rows[mine])
+    return odds
 
 
 def _forests(tables: list[Table], names: tuple[str, ...], seed: int, most: int, pairs: int = 1) -> Forests:

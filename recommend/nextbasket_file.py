@@ -12,7 +12,7 @@ from recommend.forest import Forest
 from recommend.nextbasket import Learnt
 from recommend.ranker import Calibration, Forests, Simple
 
-KIND = "next_basket 3"
+KIND = "next_basket 4"
 FORESTS = ("plain", "by_basket")
 
 

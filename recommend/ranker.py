@@ -33,9 +33,12 @@ OWN_COLUMNS = (
     "history_0.33", "history_0.1", "basket_half_8", "basket_half_20", "basket_half_50", "day_half_30", "day_half_90",
     "day_half_180", "light",
 )  # fmt: skip
+LENDERS = ("linked", "popular")
+LENT_OWN_PARTS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.0)
 OWN_PARTS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1)
 RELATIVE = (
     "basket_half", "day_half", "history", "light", "small", "alike", "rank", "level", "due", "share",
+    "near", "taste", "follows", "linked",
 )  # fmt: skip
 PARTS = (0.0, 0.25, 0.5, 1.0, 2.0, np.inf)
 
@@ -175,9 +178,10 @@ class Simple:
 
     column: str
     own: float
+    lender: str = "alike"
 
     def __call__(self, columns: Mapping[str, Floats]) -> Floats:
-        score = self.own * columns[self.column] + (1 - self.own) * columns["alike"] + TIES * columns["popular"]
+        score = self.own * columns[self.column] + (1 - self.own) * columns[self.lender] + TIES * columns["popular"]
         return np.asarray(score, dtype=np.float32)
 
 
@@ -208,6 +212,8 @@ def best_simple(
 ) -> Simple:  # fmt: skip
     """Return the simple score that ranked what came next best (product of both measures); ties go to the first."""
     tried = [SIMPLE_DEFAULT, *(Simple(column, own) for column in OWN_COLUMNS for own in OWN_PARTS)]
+    best = max(tried, key=lambda simple: _worth(gain(member, simple(columns), bought, size)))
+    tried = [best, *(Simple(best.column, own, lender) for lender in LENDERS for own in LENT_OWN_PARTS)]
     return max(tried, key=lambda simple: _worth(gain(member, simple(columns), bought, size)))
 
 

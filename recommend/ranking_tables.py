@@ -88,9 +88,7 @@ def table_of(
     mine = rows_of(log, members)
     past = history(mine, now)
     chosen = candidates(past, members, around)
-    given = {
-        "alike": chosen.alike, "near": chosen.near, "near_late": chosen.near_late, "popular": chosen.popular,
-    }  # fmt: skip
+    given = {"alike": chosen.alike, "popular": chosen.popular, **chosen.links}
     columns = pair_columns(past, items, chosen.member, chosen.item, given, wanted)
     for level, (parent, names) in enumerate(parents):
         above = mine.lifted(parent, names)
