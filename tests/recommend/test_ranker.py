@@ -39,6 +39,14 @@ def test_only_the_first_ten_count() -> None:
 def test_a_simple_score_blends_own_and_alike_and_breaks_ties_by_popularity() -> None:
     columns = {"light": np.float32([0.5, 0]), "alike": np.float32([0, 1]), "popular": np.float32([0.2, 0.4])}
     assert ranker.Simple("light", 0.7)(columns).tolist() == pytest.approx([0.3502, 0.3004])
+    assert ranker.Simple("light", 0.5, "popular")(columns).tolist() == pytest.approx([0.3502, 0.2004])
+
+
+def test_where_own_habits_say_nothing_the_simple_score_lends_from_what_does() -> None:
+    right = BOUGHT.astype(np.float32)
+    none = {name: np.zeros_like(right) for name in (*ranker.OWN_COLUMNS, "alike", "popular")}
+    found = ranker.best_simple(MEMBER, none | {"linked": right}, BOUGHT, SIZE)
+    assert (found.lender, found.own < 1) == ("linked", True)
 
 
 def test_an_infinite_part_is_the_simple_score_alone() -> None:
