@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from members.prepared import Prepared
 from members.tables import Coupon, Decision, Outbox, table
@@ -112,3 +112,10 @@ def categories_offered(connection: Connection, campaign: str, since: datetime) -
         if trace and trace.get("category"):
             found[member].add(trace["category"])
     return dict(found)
+
+
+def cost(connection: Connection, campaign: str, period: str, plain: int) -> int:
+    """Return what a campaign's decisions of a period are expected to cost; `plain` each whose trace tells no cost."""
+    each = func.coalesce(decisions.c.trace["cost"].as_integer(), plain)
+    mine = (decisions.c.campaign == campaign) & (decisions.c.trace["period"].as_string() == period)
+    return int(connection.execute(select(func.coalesce(func.sum(each), 0)).where(mine)).scalar_one())

@@ -121,7 +121,7 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
     personal = [member for member in funnel.inside if member not in offers]
     desk = None
     if isinstance(campaign, CouponPack):
-        desk = packs.lay_out(connection, campaign, rules, personal, sorted(offers), now)
+        desk = packs.lay_out(connection, name, rules, campaign, personal, sorted(offers), now)
         offers |= {member: Candidate(member, "", trace={"by": PACK}) for member in personal}
         offers = {member: offers[member] for member in desk.members()}
     else:

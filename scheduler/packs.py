@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from members import coupons
+from members import coupons, decisions
 from members.coupons import CATEGORY, PRODUCT
 from members.rules import CouponRule
 from recommend import features, pack, takings
 from recommend.likely import Reading
 from recommend.pack import Limits
 from recommend.pack_offers import YUAN, Belief, Held, Layout, Options, Table, taken_off
-from scheduler.campaigns import FOOTER, Candidate
+from scheduler.campaigns import FOOTER, Candidate, period_of
 from scheduler.rules import CouponPack, PushRules
 
 AT_ONCE, NAMED = 2_000, 3
@@ -36,6 +36,7 @@ class Desk:
     products: Mapping[str, str]
     plain: Sequence[int] = ()
     plain_cost: int = 0
+    spent: int = 0
 
     def members(self) -> set[int]:
         """Return for whom there is anything."""
@@ -121,8 +122,8 @@ def _reason(by: str, words: str, name: str, rule: CouponRule) -> str:
 
 
 def lay_out(
-    connection: Connection, campaign: CouponPack, rules: PushRules, personal: Sequence[int], plain: Sequence[int],
-    now: datetime,
+    connection: Connection, name: str, rules: PushRules, campaign: CouponPack, personal: Sequence[int],
+    plain: Sequence[int], now: datetime,
 ) -> Desk:  # fmt: skip
     """Return every coupon of a pack that is worth something; `plain` want nothing personal. A chunk at a time."""
     zone, offer = rules.base.shop.zone, campaign.offer
@@ -145,10 +146,11 @@ def lay_out(
         chunk = [(member, likely, sizes.get(member, [])) for member, likely in reading.members(some)]
         layout.add(chunk, _held(connection, some, of_code, now))
     may = [] if offer.plain is None else _plain(connection, plain, offer.plain, of_code, now)
+    plain_cost = 0 if offer.plain is None else _plain_cost(table, of_code[offer.plain])
     return Desk(
         campaign, of_code, left, layout.options(), names,
-        {sku: goods.name for sku, goods in reading.shelf.items() if goods is not None}, may,
-        0 if offer.plain is None else _plain_cost(table, of_code[offer.plain]),
+        {sku: goods.name for sku, goods in reading.shelf.items() if goods is not None}, may, plain_cost,
+        decisions.cost(connection, name, period_of(campaign, now, zone), plain_cost),
     )  # fmt: skip
 
 
@@ -185,10 +187,11 @@ def _plain_cost(table: Table, rule: CouponRule) -> int:
 def assign(desk: Desk, inside: Sequence[int]) -> Packed:
     """Give out within budget and stock among these members; those who want nothing personal come first, all alike.
 
-    Hold-outs are not among `inside`, so that they take neither budget nor stock.
+    Hold-outs are not among `inside`, so that they take neither budget nor stock. What the period's coupons cost so
+    far, as when a plan broke off, is no longer there to give.
     """
     campaign, here = desk.campaign, set(inside)
-    budget, code = campaign.pack.budget * YUAN, campaign.offer.plain or ""
+    budget, code = max(0, campaign.pack.budget * YUAN - desk.spent), campaign.offer.plain or ""
     plain = [member for member in desk.plain if member in here][: desk.left.get(code, 0)]
     if desk.plain_cost:
         plain = plain[: budget // desk.plain_cost]

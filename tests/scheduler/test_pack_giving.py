@@ -122,6 +122,35 @@ def test_a_crash_loses_nothing_and_doubles_nothing(shop: PackShop, monkeypatch: 
     assert Counter(one.member_id for one in shop.coupons()) == {row.member_id: 7 for row in shop.audience()}
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_new_plan_after_a_crash_has_only_the_rest_of_the_budget(
+    open_pack: Open, monkeypatch: pytest.MonkeyPatch, plain: bool
+) -> None:
+    shop = open_pack(pack={"budget": 20}, offer={"plain": "off-5-over-50"})
+    for number in range(10):
+        member = shop.regular(f"o{number}")
+        if plain:
+            with shop.database.transaction() as connection:
+                consent.personalise(connection, member, False, source="test", now=MONDAY)
+    monkeypatch.setattr("scheduler.applying.PACKS_AT_ONCE", 1)
+    made, calls, real = shop.plan(), [0], coupons.issue
+    assert made.cost.expected is not None and made.cost.expected > 1500
+
+    def issue(*given: Any, **more: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == made.cost.coupons:
+            raise RuntimeError("power cut")
+        return real(*given, **more)
+
+    monkeypatch.setattr("members.coupons.issue", issue)
+    with pytest.raises(RuntimeError):
+        shop.apply(made)
+    before = len(shop.coupons())
+    shop.apply(now=MONDAY + DAY / 24)
+    each = made.cost.expected // made.cost.coupons if plain else 0
+    assert before > 0 and sum(one.trace.get("cost", each) for one in shop.decided()) <= 2000
+
+
 def test_who_turned_personal_choices_off_since_the_plan_gets_nothing(shop: PackShop) -> None:
     member = shop.regular("oA")
     made = shop.plan()
