@@ -26,8 +26,10 @@ from recommend.ranker import (
     TooLittle,
     best_part,
     best_simple,
+    better_together,
     calibrated,
     fit_forests,
+    fit_nets,
     joined,
     relative_places,
 )
@@ -128,6 +130,7 @@ class _Choice:
     simple: Simple
     part: float
     calibration: Calibration | None
+    nets: bool = False
 
 
 def fit(
@@ -145,7 +148,7 @@ def fit(
     tables = [table for table in tables if len(table.member)]
     unseen = UNSEEN if supply_tells(history(some, now)) else (*UNSEEN, SUPPLY)
     chosen = _judged(tables, unseen, seed)
-    forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS, PAIRS)
+    forests = None if np.isinf(chosen.part) else _forests(tables, chosen.names, seed, ROWS, PAIRS, chosen.nets)
     learnt = Learnt(
         order_only, len(above), seed, chosen.names, forests, chosen.simple, chosen.part, chosen.calibration
     )  # fmt: skip
@@ -202,35 +205,46 @@ def _judged(tables: list[Table], unseen: Sequence[str], seed: int) -> _Choice:
     start = min(int(table.day.min()) for table in judges)
     known = [table.where(table.day < start) for table in earlier]
     part, names, odds = float(np.inf), tuple(name for name in columns if name not in unseen), score
+    nets = False
     with suppress(TooLittle):
-        odds = _judged_odds(known, judges, names, columns, seed)
+        alone, together = _judged_odds(known, judges, names, columns, seed)
+        nets = better_together(member, alone, together, bought, size)
+        odds = together if nets else alone
         part = LATER * best_part(member, odds, score, bought, size)
     calibration = calibrated(joined(odds, score, part), bought) if bought.any() else None
-    return _Choice(names, simple, part, calibration)
+    return _Choice(names, simple, part, calibration, nets)
 
 
 def _judged_odds(
     known: list[Table], judges: list[Table], names: tuple[str, ...], columns: Columns, seed: int
-) -> Floats:
-    """Return log odds at the judging cuts from what was known before them; of a short log from the other members."""
+) -> tuple[Floats, Floats]:
+    """Return log odds at the judging cuts by forests, and by forests with networks, that know what was before them.
+
+    Of a short log they know the other half of the members instead.
+    """
     rows = stacked(columns, names)
     with suppress(TooLittle):
-        return _forests(known, names, seed, JUDGED_ROWS).log_odds(rows)
+        fitted = _forests(known, names, seed, JUDGED_ROWS, 1, True)
+        return fitted.tree_odds(rows), fitted.log_odds(rows)
     half = np.concatenate([table.member for table in judges]) % 2 == 0
-    odds = np.zeros(len(half), dtype=np.float32)
+    ends = np.cumsum([len(table.member) for table in judges])[:-1]
+    alone, together = (np.zeros(len(half), dtype=np.float32) for _ in range(2))
     for mine in (half, ~half):
-        ends = np.cumsum([len(table.member) for table in judges])
-        others = [table.where(~part) for table, part in zip(judges, np.split(mine, ends[:-1]), strict=True)]
-        odds[mine] = _forests([*known, *others], names, seed, JUDGED_ROWS).log_odds(rows[mine])
-    return odds
+        others = [table.where(~part) for table, part in zip(judges, np.split(mine, ends), strict=True)]
+        fitted = _forests([*known, *others], names, seed, JUDGED_ROWS, 1, True)
+        alone[mine], together[mine] = fitted.tree_odds(rows[mine]), fitted.log_odds(rows[mine])
+    return alone, together
 
 
-def _forests(tables: list[Table], names: tuple[str, ...], seed: int, most: int, pairs: int = 1) -> Forests:
+def _forests(
+    tables: list[Table], names: tuple[str, ...], seed: int, most: int, pairs: int, nets: bool
+) -> Forests:  # fmt: skip
     if not tables:
         raise TooLittle("too few purchases to learn from")
     rows = np.concatenate([stacked(table.columns, names) for table in tables])
     bought, size = (np.concatenate([getattr(table, name) for table in tables]) for name in ("bought", "size"))
-    return fit_forests(rows, bought, size, seed, most, relative_places(names), pairs)
+    found = fit_forests(rows, bought, size, seed, most, relative_places(names), pairs)
+    return replace(found, nets=fit_nets(rows, bought, size, seed)) if nets else found
 
 
 def _coded(parents: ArrayLike, items: int) -> Parents:

@@ -9,10 +9,11 @@ import numpy as np
 
 from recommend import model_file
 from recommend.forest import Forest
+from recommend.net import Net
 from recommend.nextbasket import Learnt
 from recommend.ranker import Calibration, Forests, Simple
 
-KIND = "next_basket 4"
+KIND = "next_basket 5"
 FORESTS = ("plain", "by_basket")
 
 
@@ -25,6 +26,8 @@ def save(learnt: Learnt, path: Path) -> str:
         for which in FORESTS:
             for place, one in enumerate(getattr(learnt.forests, which)):
                 arrays |= {f"{which}.{place}.{column.name}": getattr(one, column.name) for column in fields(one)}
+        for place, net in enumerate(learnt.forests.nets):
+            arrays |= {f"net.{place}.{column.name}": getattr(net, column.name) for column in fields(net)}
     if learnt.calibration is not None:
         arrays |= {"score": learnt.calibration.score, "probability": learnt.calibration.probability}
     return model_file.write(path, KIND, arrays)
@@ -34,11 +37,19 @@ def load(path: Path) -> Learnt:
     """Read a model back; BadModelFile when it is damaged or of another kind or version."""
     arrays = model_file.read(path, KIND)
     about = json.loads(str(arrays["about"]))
-    forests = Forests(*(_forests(arrays, which) for which in FORESTS)) if "plain.0.tree" in arrays else None
+    forests = None
+    if "plain.0.tree" in arrays:
+        plain, by_basket = (_forests(arrays, which) for which in FORESTS)
+        forests = Forests(plain, by_basket, _nets(arrays))
     calibration = Calibration(arrays["score"], arrays["probability"]) if "score" in arrays else None
     part = np.inf if about["part"] is None else about["part"]
     names, simple = tuple(about["names"]), Simple(**about["simple"])
     return Learnt(about["order_only"], about["levels"], about["seed"], names, forests, simple, part, calibration)
+
+
+def _nets(arrays: Any) -> tuple[Net, ...]:
+    many = sum(name.startswith("net.") and name.endswith(".ends") for name in arrays)
+    return tuple(Net(**{of.name: arrays[f"net.{place}.{of.name}"] for of in fields(Net)}) for place in range(many))
 
 
 def _forests(arrays: Any, which: str) -> tuple[Forest, ...]:

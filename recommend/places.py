@@ -39,13 +39,20 @@ def ranges(start: NDArray[Any], length: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray(places, dtype=np.int64)
 
 
-def ranks(member: NDArray[Any], score: NDArray[Any]) -> NDArray[np.float32]:
-    """Return each pair's place in its member's list, the best 0; ties go by position. Members rise."""
+def ranks(member: NDArray[Any], score: NDArray[Any], *, tied: bool = False) -> NDArray[np.float32]:
+    """Return each pair's place in its member's list, the best 0; ties go by position, or share the first's place when
+    `tied`. Members rise.
+    """
     bits = (np.float32(0) - np.asarray(score, dtype=np.float32)).view(np.int32).astype(np.int64)
-    order = np.argsort((member.astype(np.int64) << 32) + (bits ^ ((bits >> 31) & 0x7FFF_FFFF)), kind="stable")
+    key = (member.astype(np.int64) << 32) + (bits ^ ((bits >> 31) & 0x7FFF_FFFF))
+    order = np.argsort(key, kind="stable")
     run = member[order]
     start = np.concatenate([[True], run[1:] != run[:-1]])
     place = np.arange(len(run))
     found = np.empty(len(run), dtype=np.float32)
-    found[order] = place - np.maximum.accumulate(np.where(start, place, 0))
+    first = np.maximum.accumulate(np.where(start, place, 0))
+    if tied:
+        ordered = key[order]
+        place = np.maximum.accumulate(np.where(np.concatenate([[True], ordered[1:] != ordered[:-1]]), place, 0))
+    found[order] = place - first
     return found

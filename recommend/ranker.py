@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from recommend.forest import Forest, binned, edges, planted
 from recommend.matrix import BadPurchases
+from recommend.net import Net, fit_net
 from recommend.places import ranks
 from recommend.ranking_history import Floats
 
@@ -23,7 +24,7 @@ TREES = 100
 FEW_TREES, ROWS_A_TREE = 30, 500
 LEAVES = 15
 RATE = 0.08
-ROWS = 110_000
+ROWS, NET_ROWS = 110_000, 80_000
 LEADING, LEADING_NEW = 30, 15
 LEAST_POSITIVES = 50
 FLOOR = 1e-3
@@ -49,14 +50,22 @@ class TooLittle(BadPurchases):
 
 @dataclass(frozen=True, slots=True)
 class Forests:
-    """Fitted forests over the same columns, as many of each kind."""
+    """Fitted forests over the same columns, as many of each kind; networks, where there are any, count for half."""
 
     plain: tuple[Forest, ...]
     by_basket: tuple[Forest, ...]
+    nets: tuple[Net, ...] = ()
 
     def log_odds(self, rows: Floats) -> Floats:
         """Return the mean log odds per row, for ranking."""
+        return self._with_nets(self.tree_odds(rows), rows)
+
+    def tree_odds(self, rows: Floats) -> Floats:
+        """Return the mean log odds of the forests alone."""
         return _mean([forest.log_odds(rows) for forest in (*self.by_basket, *self.plain)])
+
+    def _with_nets(self, odds: Floats, rows: Floats) -> Floats:
+        return _mean([odds, _mean([net.log_odds(rows) for net in self.nets])]) if self.nets else odds
 
     def leading_odds(self, rows: Floats, member: NDArray[Any], new: NDArray[np.bool_]) -> Floats:
         """Return the mean log odds of what leads a member's list, or that of `new` items, by the first forest.
@@ -68,7 +77,7 @@ class Forests:
         leads[new] |= ranks(member[new], found[new]) < LEADING_NEW
         some = rows.T[:, leads].T
         others = [forest.log_odds(some) for forest in (*self.by_basket[1:], *self.plain)]
-        found[leads] = _mean([found[leads], *others])
+        found[leads] = self._with_nets(_mean([found[leads], *others]), some)
         return found
 
 
@@ -102,6 +111,15 @@ def fit_forests(
         plain.append(replace(one, feature=seen[one.feature].astype(np.int32)))
         by_basket.append(planted(_fitted(bins, given, weight / size[chosen], start + 1), limits))
     return Forests(tuple(plain), tuple(by_basket))
+
+
+def fit_nets(rows: Floats, bought: NDArray[np.bool_], size: Floats, seed: int, most: int = NET_ROWS) -> tuple[Net, ...]:
+    """Fit a network that counts purchases alike and one that counts baskets alike, each on so many rows at most."""
+    found = []
+    for one, weighed in ((seed, False), (seed + 1, True)):
+        chosen, weight = _drawn(bought, one, most)
+        found.append(fit_net(rows[chosen], bought[chosen], weight / size[chosen] if weighed else weight, one))
+    return tuple(found)
 
 
 def _drawn(bought: NDArray[np.bool_], seed: int, most: int) -> tuple[NDArray[np.int64], Floats]:
@@ -215,6 +233,14 @@ def best_simple(
     best = max(tried, key=lambda simple: _worth(gain(member, simple(columns), bought, size)))
     tried = [best, *(Simple(best.column, own, lender) for lender in LENDERS for own in LENT_OWN_PARTS)]
     return max(tried, key=lambda simple: _worth(gain(member, simple(columns), bought, size)))
+
+
+def better_together(
+    member: NDArray[Any], alone: Floats, together: Floats, bought: NDArray[np.bool_], size: Floats
+) -> bool:  # fmt: skip
+    """Tell whether the second score ranked what came next better than the first (sum of both measures, relative)."""
+    one, other = (gain(member, score, bought, size) for score in (alone, together))
+    return sum(new / max(old, 1e-9) for old, new in zip(one, other, strict=True)) > len(one)
 
 
 def best_part(

@@ -197,7 +197,7 @@ def pair_columns(
         found["price_ratio"] = found["price"] / np.maximum(found["item_price"], 1)
     for name in (*RANKED, *given):
         if name in found and (wanted is None or f"rank_{name}" in wanted):
-            found[f"rank_{name}"] = ranks(member, found[name])
+            found[f"rank_{name}"] = ranks(member, found[name], tied=True)
     return found
 
 

@@ -106,3 +106,20 @@ def test_a_history_is_refused_when_empty_or_past_the_cut() -> None:
         history(log, 30)
     with pytest.raises(BadPurchases, match="no purchases"):
         history(log.before(0), 0)
+
+
+def test_items_renamed_in_another_order_keep_their_columns_ties_included() -> None:
+    random = np.random.default_rng(1)
+    member, day, item = random.integers(12, size=600), random.integers(60, size=600), random.integers(9, size=600)
+    other = random.permutation(9)
+    rows = []
+    for labels in (np.arange(9), other):
+        of = history(from_arrays(member, day, labels[item]), 60)
+        found = candidates(of, np.arange(12), neighbourhood(of, 7))
+        given = {"alike": np.round(found.alike, 1), "popular": found.popular}
+        columns = pair_columns(of, item_columns(of), found.member, found.item, given)
+        name = np.argsort(labels)[found.item]
+        order = np.lexsort((name, found.member))
+        rows.append({one: column[order] for one, column in (columns | {"name": name}).items()})
+    for one, column in rows[0].items():
+        assert column == pytest.approx(rows[1][one], abs=1e-4, nan_ok=True), one
