@@ -1,12 +1,13 @@
 """Applying a plan: decisions, coupons and outbox rows, in short transactions that can be repeated after a crash."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from members import attention, consent, coupons, decisions, erasing, lapsing, outbox
 from members.db import Database
@@ -19,7 +20,7 @@ from scheduler.legality import refused
 from scheduler.plan import Plan, audience, check_fresh, coupon_title, load_plan, mark_applied
 from scheduler.rules import Campaign, CouponPack, PushRules, Repurchase
 
-CHUNK, PACKS_AT_ONCE = 100, 10
+CHUNK, PACKS_AT_ONCE, TRIES = 100, 10, 4
 ACTOR = "campaign"
 messages, members = table(Outbox), table(Member)
 
@@ -49,16 +50,32 @@ def apply_plan(database: Database, plan_id: str, rules: PushRules, now: datetime
     done, pack = Applied(plan_id), isinstance(rules.campaigns[plan.campaign], CouponPack)
     unwilling: set[int] = set()
     for number, part in enumerate(_chunks(rows, PACKS_AT_ONCE if pack else CHUNK)):
-        with database.transaction() as connection:
-            if not pack or number % (CHUNK // PACKS_AT_ONCE) == 0:
+        if not pack or number % (CHUNK // PACKS_AT_ONCE) == 0:
+            with database.reading() as connection:
                 unwilling = _unwilling(connection, plan, rules, now)
-            gone = _impersonal(connection, part) if pack else set()
-            for row in part:
-                outcome = "no_longer" if row.member_id in unwilling | gone else _one(connection, plan, row, rules, now)
-                done = replace(done, **{outcome: getattr(done, outcome) + 1})
+        outcomes = _committed(database, plan, part, rules, unwilling, now)
+        done = replace(done, **{name: getattr(done, name) + many for name, many in outcomes.items()})
     with database.transaction() as connection:
         mark_applied(connection, plan_id, now)
     return done
+
+
+def _committed(
+    database: Database, plan: Plan, part: Sequence[Any], rules: PushRules, unwilling: set[int], now: datetime
+) -> Counter[str]:
+    """Write a chunk, return how it came out; a transaction that lost a deadlock is tried again."""
+    pack = isinstance(rules.campaigns[plan.campaign], CouponPack)
+    for left in reversed(range(TRIES)):
+        try:
+            with database.transaction() as connection:
+                shut = unwilling | (_impersonal(connection, part) if pack else set())
+                return Counter(
+                    "no_longer" if row.member_id in shut else _one(connection, plan, row, rules, now) for row in part
+                )
+        except DBAPIError as error:
+            if not left or not str(getattr(error.orig, "sqlstate", "") or "").startswith("40"):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _unwilling(connection: Connection, plan: Plan, rules: PushRules, now: datetime) -> set[int]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from members import consent, coupons, decisions
+from members.db import Database
 from scheduler import audience
-from scheduler.plan import PlanError
+from scheduler.applying import apply_plan
+from scheduler.plan import PlanError, make_plan
 from tests.scheduler.pack_shop import PACK, TEMPLATES, PackShop, gone, pack_rules
 from tests.scheduler.small_shop import MONDAY, ZONE
 
@@ -149,6 +153,26 @@ def test_a_new_plan_after_a_crash_has_only_the_rest_of_the_budget(
     shop.apply(now=MONDAY + DAY / 24)
     each = made.cost.expected // made.cost.coupons if plain else 0
     assert before > 0 and sum(one.trace.get("cost", each) for one in shop.decided()) <= 2000
+
+
+def test_two_campaigns_with_the_same_templates_are_applied_at_once(open_pack: Open, books_url: str) -> None:
+    shop = open_pack(pack={"budget": 9000})
+    for number in range(40):
+        likes = {"milk": 3000, "rice": 5000} if number % 2 else {"tea": 8000, "egg": 2000, "fish": 6000}
+        shop.regular(f"o{number}", **likes)
+    other = pack_rules(pack={"budget": 9000, "spend_and_save": 3, "visit": "60%"}).campaigns[PACK]
+    shop.rules = replace(shop.rules, campaigns={**shop.rules.campaigns, "另一个": other})
+    made = [make_plan(shop.database, name, shop.rules, MONDAY).id for name in (PACK, "另一个", "每周优惠")]
+
+    def apply(plan: str) -> int:
+        database = Database(books_url, synchronous="OFF")
+        try:
+            return apply_plan(database, plan, shop.rules, MONDAY).put
+        finally:
+            database.dispose()
+
+    with ThreadPoolExecutor(len(made)) as pool:
+        assert list(pool.map(apply, made)) == [40, 40, 40]
 
 
 def test_who_turned_personal_choices_off_since_the_plan_gets_nothing(shop: PackShop) -> None:
