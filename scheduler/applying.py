@@ -64,11 +64,10 @@ def _committed(
     database: Database, plan: Plan, part: Sequence[Any], rules: PushRules, unwilling: set[int], now: datetime
 ) -> Counter[str]:
     """Write a chunk, return how it came out; a transaction that lost a deadlock is tried again."""
-    pack = isinstance(rules.campaigns[plan.campaign], CouponPack)
     for left in reversed(range(TRIES)):
         try:
             with database.transaction() as connection:
-                shut = unwilling | (_impersonal(connection, part) if pack else set())
+                shut = unwilling | _gone(connection, part)
                 return Counter(
                     "no_longer" if row.member_id in shut else _one(connection, plan, row, rules, now) for row in part
                 )
@@ -85,13 +84,15 @@ def _unwilling(connection: Connection, plan: Plan, rules: PushRules, now: dateti
     return refusing | erasing.waiting_members(connection) | attention.spent(connection, now)
 
 
-def _impersonal(connection: Connection, rows: Sequence[Any]) -> set[int]:
-    """Return who of these was given what is personal, and wants nothing personal since, or is gone."""
-    personal = [row.member_id for row in rows if row.trace.get("by") != campaigns.FOR_ALL]
+def _gone(connection: Connection, rows: Sequence[Any]) -> set[int]:
+    """Return who of these is gone since the plan (merged, erased), or wants nothing personal and was given it."""
+    everybody = {row.member_id for row in rows}
+    for_all = {row.member_id for row in rows if row.trace.get("by") == campaigns.FOR_ALL}
     willing = select(members.c.id).where(
-        members.c.id.in_(personal), members.c.personalised, members.c.state == "active"
-    )
-    return set(personal) - set(connection.execute(willing).scalars())
+        members.c.id.in_(everybody), members.c.state == "active",
+        members.c.personalised | members.c.id.in_(for_all),
+    )  # fmt: skip
+    return everybody - set(connection.execute(willing).scalars())
 
 
 def _chunks(rows: Sequence[Any], many: int) -> Iterator[Sequence[Any]]:

@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from members import consent, coupons, decisions
 from members.db import Database
+from members.tables import Member, table
 from scheduler import audience
 from scheduler.applying import apply_plan
 from scheduler.plan import PlanError, make_plan
@@ -178,6 +180,33 @@ def test_two_campaigns_with_the_same_templates_are_applied_at_once(open_pack: Op
 def test_who_turned_personal_choices_off_since_the_plan_gets_nothing(shop: PackShop) -> None:
     member = shop.regular("oA")
     made = shop.plan()
+    with shop.database.transaction() as connection:
+        consent.personalise(connection, member, False, source="test", now=MONDAY)
+    assert shop.apply(made).no_longer == 1
+    assert shop.outbox() == shop.coupons() == []
+
+
+@pytest.mark.parametrize("state", ["merged", "erased"])
+@pytest.mark.parametrize("campaign", [PACK, "每周优惠"])
+@pytest.mark.parametrize("personal", [True, False])
+def test_who_is_gone_since_the_plan_gets_nothing(open_pack: Open, state: str, campaign: str, personal: bool) -> None:
+    shop = open_pack(offer={"plain": "off-5"})
+    member, other = shop.regular("oA"), shop.regular("oB")
+    for one in () if personal else (member, other):
+        with shop.database.transaction() as connection:
+            consent.personalise(connection, one, False, source="test", now=MONDAY)
+    made = make_plan(shop.database, campaign, shop.rules, MONDAY)
+    rows = table(Member)
+    with shop.database.transaction() as connection:
+        connection.execute(update(rows).where(rows.c.id == member).values(state=state))
+    done = shop.apply(made)
+    assert (done.put, done.no_longer) == (1, 1)
+    assert {one.member_id for one in (*shop.outbox(), *shop.coupons(), *shop.decided())} == {other}
+
+
+def test_a_weekly_offer_is_not_given_to_who_turned_personal_choices_off_since(shop: PackShop) -> None:
+    member = shop.regular("oA")
+    made = make_plan(shop.database, "每周优惠", shop.rules, MONDAY)
     with shop.database.transaction() as connection:
         consent.personalise(connection, member, False, source="test", now=MONDAY)
     assert shop.apply(made).no_longer == 1
