@@ -129,7 +129,7 @@ def _write(
     connection: Connection, plan: Plan, row: Any, campaign: Campaign, rules: PushRules, key: str, now: datetime
 ) -> bool:
     common = {"plan": plan.id, "period": plan.period}
-    expires, text = now + campaign.expires.delta(), row.text
+    expires, text, sms = now + campaign.expires.delta(), row.text, row.text
     if wanted := row.trace.get("coupons"):
         given = pack_giving.give(
             connection, row.member_id, wanted, rules.base.coupons, campaign=plan.campaign, key=key,
@@ -138,6 +138,8 @@ def _write(
         )  # fmt: skip
         decision = given.decision
         expires = min(expires, *(one.expires_at for one in given.issued))
+        named = given.issued[: packs.NAMED_IN_SMS]
+        sms = packs.sms_words(text, [coupon_words(one, rules) for one in named], len(given.issued))
         text = packs.words(text, [one.title for one in given.issued])
     else:
         decision = decisions.record(
@@ -148,12 +150,12 @@ def _write(
             rule = rules.base.coupons[row.template]
             issued = _issue(connection, row, rule, decision, plan, rules, key, now)
             expires = min(expires, issued.expires_at)
-            text = text.replace("{coupon}", coupon_words(issued, rule, rules))
+            text = sms = text.replace("{coupon}", coupon_words(issued, rules))
     message = outbox.Message(
         key=key, kind=campaigns.kind_of(campaign), topic=row.trace.get("topic", ""), member=row.member_id,
         campaign=plan.campaign, decision=decision, reason=row.reason, not_before=now, expires_at=expires,
         channels=[channel for channel in campaign.channels if not refused(campaign, channel)],
-        content=_content(row, campaign, text),
+        content=_content(row, campaign, text, sms),
     )  # fmt: skip
     return outbox.put(connection, message, now=now) is not None
 
@@ -169,16 +171,16 @@ def _issue(
     )  # fmt: skip
 
 
-def coupon_words(issued: coupons.Issued, rule: CouponRule, rules: PushRules) -> str:
+def coupon_words(issued: coupons.Issued, rules: PushRules) -> str:
     """Return a coupon as a message names it: title, code, last day."""
     last = issued.expires_at.astimezone(rules.base.shop.zone)
     day = (last - last.resolution).date()
     return f"「{issued.title}」(券码 {coupons.spell(issued.code)},有效期至{day.month}月{day.day}日)"
 
 
-def _content(row: Any, campaign: Campaign, text: str) -> dict[str, Any]:
+def _content(row: Any, campaign: Campaign, text: str, sms: str) -> dict[str, Any]:
     content: dict[str, Any] = {"type": "text", "text": text + campaigns.FOOTER}
-    content |= {"sms": text, "personal": row.trace.get("by") != campaigns.FOR_ALL}
+    content |= {"sms": sms, "personal": row.trace.get("by") != campaigns.FOR_ALL}
     if isinstance(campaign, Repurchase):
         content["until_bought"] = row.trace.get("category")
     if row.trace.get("subscription"):

@@ -19,7 +19,7 @@ from recommend.pack_offers import YUAN, Belief, Held, Layout, Options, Table, ta
 from scheduler.campaigns import FOOTER, Candidate, period_of
 from scheduler.rules import CouponPack, PushRules
 
-AT_ONCE, NAMED = 2_000, 3
+AT_ONCE, NAMED, NAMED_IN_SMS = 2_000, 3, 2
 MOST_BYTES = 2_000  # of UTF-8; the platform's measured limit of a text is 2,048
 BY, MANY = "pack", "您常买的商品"
 
@@ -224,3 +224,9 @@ def words(text: str, titles: Sequence[str]) -> str:
         if len((told + FOOTER).encode()) <= MOST_BYTES:
             break
     return told
+
+
+def sms_words(text: str, named: Sequence[str], many: int) -> str:
+    """Return a text for SMS, where no reply shows the list: the best with their codes, and how many there are."""
+    rest = f"等{many}张券,到店报手机号可查全部" if many > len(named) else ""
+    return text.replace("{coupon}", "".join(named) + rest)

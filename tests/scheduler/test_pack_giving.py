@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -184,6 +185,25 @@ def test_who_turned_personal_choices_off_since_the_plan_gets_nothing(shop: PackS
         consent.personalise(connection, member, False, source="test", now=MONDAY)
     assert shop.apply(made).no_longer == 1
     assert shop.outbox() == shop.coupons() == []
+
+
+def test_an_sms_names_codes_because_no_reply_shows_the_list(shop: PackShop) -> None:
+    shop.regular("oA")
+    shop.apply()
+    [message] = shop.outbox()
+    code = {one.title: coupons.spell(one.code) for one in shop.coupons()}
+    assert message.content["sms"] == (
+        f"普卡会员您好,为您选了「大米九折」(券码 {code['大米九折']},有效期至11月26日)"
+        f"「鲜奶九折」(券码 {code['鲜奶九折']},有效期至11月26日)等7张券,到店报手机号可查全部"
+    )
+
+
+def test_an_sms_that_names_every_coupon_says_no_more(open_pack: Open) -> None:
+    shop = open_pack(pack={"product_coupons": 1, "spend_and_save": 0})
+    shop.regular("oA")
+    shop.apply()
+    [message] = shop.outbox()
+    assert re.search(r"「大米九折」\(券码 \S+,有效期至11月26日\)$", message.content["sms"])
 
 
 @pytest.mark.parametrize("state", ["merged", "erased"])
