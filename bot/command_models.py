@@ -33,8 +33,18 @@ def fit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
 def score(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Score every member with the models in use."""
     service = open_service(config)
+    if lost := _lost(service):
+        names = "、".join(f"「{NAMES[kind]}」" for kind in lost)
+        refuse(f"在用的{names}模型读不出来(换过版本,或文件坏了),原来的打分没有动;先运行 memberbot model fit")
     with _alone(service) as owner:
         _run(service, False, json, owner)
+
+
+def _lost(service: Service) -> list[str]:
+    from recommend import registry
+
+    with service.database.reading() as connection:
+        return [kind for kind in models.KINDS if registry.lost(connection, service.models, kind)]
 
 
 @contextmanager
@@ -74,9 +84,10 @@ def show_models(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     with service.database.reading() as connection:
         versions = [one for kind in models.KINDS for one in models.history(connection, kind)]
         scored, last = scores.summary(connection), settings.get(connection, "recommend:night")
-    rows = [_row(one) for one in versions]
+    lost = _lost(service)
+    rows = [_row(one) | {"readable": one.state != "current" or one.kind not in lost} for one in versions]
     found: dict[str, Any] = {"models": rows, "scores": scored, "last": last}
-    show(found, json, lambda _: out("\n".join(_lines(versions, scored, last))))
+    show(found, json, lambda _: out("\n".join(_lines(versions, scored, last, lost))))
 
 
 def _row(one: Version) -> dict[str, Any]:
@@ -84,9 +95,15 @@ def _row(one: Version) -> dict[str, Any]:
     return {name: getattr(one, name) for name in names}
 
 
-def _lines(versions: list[Version], scored: dict[str, Any], last: dict[str, Any] | None) -> list[str]:
+def _lines(
+    versions: list[Version], scored: dict[str, Any], last: dict[str, Any] | None, lost: list[str]
+) -> list[str]:  # fmt: skip
+    def state(one: Version) -> str:
+        unread = one.state == "current" and one.kind in lost
+        return STATES[one.state] + (",但读不出来,今夜重新学" if unread else "")
+
     lines = [
-        f"{one.id}\t{NAMES[one.kind]}\t{STATES[one.state]}\t学到 {one.cut}\t{_measured(one)}\t{one.checksum[:12]}"
+        f"{one.id}\t{NAMES[one.kind]}\t{state(one)}\t学到 {one.cut}\t{_measured(one)}\t{one.checksum[:12]}"
         for one in versions
     ] or ["还没有模型,先按次数推荐;运行 memberbot model fit"]
     if scored["members"]:

@@ -66,7 +66,12 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
         file.write_bytes(b"not a model")
     code, _, err = shop.run("model", "rollback", "next_basket")
     assert code == 2 and "读不出来" in err
-    assert shop.json("model", "score")["members"] == found["scores"]["members"]
+    code, _, err = shop.run("model", "score")
+    assert code == 2 and err.startswith("在用的「下一单」模型读不出来") and "model fit" in err
+    assert "在用,但读不出来,今夜重新学" in shop.run("model", "show")[1]
+    current = [one for one in shop.json("model", "show")["models"] if one["state"] == "current"]
+    assert [one["readable"] for one in current] == [False, True]
+    assert shop.json("repurchase", MEMBER) == rows, "the night's scores are as they were"
     assert shop.run("audit")[0] == 0
 
 
