@@ -37,7 +37,7 @@ def show(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
 def _listed(inbound: Inbound, ctx: Context, said: Understood, gone: str | None) -> Reply:
     """List the coupons; a number shows one of them, unless something else waits for the member."""
     reply = value.coupons(inbound, ctx, said)
-    found = books.usable(ctx.connection, ctx.member.id, ctx.now, many=value.SHOWN)
+    found = books.usable(ctx.connection, ctx.member.id, ctx.now, many=value.LISTED)
     parts = [ctx.copy.text("coupon_have_none", title=gone)] if gone else []
     options = [Option(calling.told_apart(ctx, coupon, found), "coupons", {"code": coupon.code}) for coupon in found]
     if options and calling.listed(ctx, options):

@@ -73,6 +73,7 @@ MEMBER_TEXTS: Mapping[str, str] = MappingProxyType(
         "history_none": "还没有变动记录。",
         "coupons": "您有 {count} 张可用优惠券:",
         "coupon_line": "{no}. {title}\n   券码 {code}\n   {until} 前有效{left}",
+        "coupon_short": "{no}. {title}({until} 前有效{left})",
         "coupon_left": ",还剩{days}天",
         "coupon_today": ",今天到期",
         "coupons_more": "还有 {count} 张,先用快到期的吧。",

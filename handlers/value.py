@@ -1,6 +1,6 @@
 """Points, balance and coupons of the member who asks: read-only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from members import ledger
 from members import points as points_books
 from members.clock import business_date
 
-SHOWN = 5
+SHOWN, FEW, LISTED = 5, 3, 13  # more than SHOWN coupons are a FEW with their codes, then a line each
+LIST_BYTES = 1_700  # of UTF-8; an answer is cut at 2,000, and how to use them and what to reply come after the list
 LINES = 8
 URGENT_DAYS = 7
 REASON_CHARS = 16
@@ -101,15 +102,16 @@ def _history(ctx: Context, head: str, lines: list[str]) -> Reply:
 
 
 def coupons(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
-    """List what is usable now, expiring first, with code and how to use it."""
-    found = books.usable(ctx.connection, ctx.member.id, ctx.now, many=SHOWN + 1)
+    """List what is usable now, expiring first, with code and how to use it; the later ones on a short line each."""
+    found = books.usable(ctx.connection, ctx.member.id, ctx.now, many=LISTED)
     if not found:
         return Reply(ctx.copy.text("coupons_none"))
     count = len(found) if len(found) <= SHOWN else books.count_usable(ctx.connection, ctx.member.id, ctx.now)
-    ways = [_way(ctx, coupon) for coupon in found[:SHOWN]]
+    whole = found if len(found) <= SHOWN else found[:FEW]
+    ways = [_way(ctx, coupon) for coupon in whole]
     same = len(set(ways)) == 1
     parts = [ctx.copy.text("coupons", count=f"{count:,}")]
-    for number, (coupon, way) in enumerate(zip(found[:SHOWN], ways, strict=True), 1):
+    for number, (coupon, way) in enumerate(zip(whole, ways, strict=True), 1):
         parts.append(
             ctx.copy.text(
                 "coupon_line", no=number, title=coupon.title, code=books.spell(coupon.code),
@@ -117,10 +119,24 @@ def coupons(inbound: Inbound, ctx: Context, said: Understood) -> Reply:
             )
         )  # fmt: skip
         parts += [] if same else [ctx.copy.text("coupon_how", how=way)]
-    if count > SHOWN:
-        parts.append(ctx.copy.text("coupons_more", count=f"{count - SHOWN:,}"))
+    short = _short(ctx, found[len(whole) :], len(whole) + 1, "\n".join(parts))
+    parts += short
+    if left := count - len(whole) - len(short):
+        parts.append(ctx.copy.text("coupons_more", count=f"{left:,}"))
     parts += [ctx.copy.text("coupons_how", how=ways[0])] if same else []
     return Reply("\n".join(parts))
+
+
+def _short(ctx: Context, found: Sequence[Any], first: int, before: str) -> list[str]:
+    """Return a line of each coupon, numbered from `first`, as many as fit in one answer with what stands before."""
+    said: list[str] = []
+    for number, coupon in enumerate(found, first):
+        until, left = last_day(ctx, coupon.expires_at), _left(ctx, coupon.expires_at)
+        line = ctx.copy.text("coupon_short", no=number, title=coupon.title, until=until, left=left)
+        if len("\n".join([before, *said, line]).encode()) > LIST_BYTES:
+            break
+        said.append(line)
+    return said
 
 
 def _way(ctx: Context, coupon: Any) -> str:

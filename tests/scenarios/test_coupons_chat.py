@@ -49,6 +49,25 @@ def digits(said: str) -> str:
     return found[0].replace(" ", "")
 
 
+def test_a_whole_pack_is_listed_and_each_of_it_shown_by_its_number(shop: Shop) -> None:
+    member = shop.member("+8613800138000", openid="o-anna")
+    issued = [issue(shop, member, "mine", key=f"{number}", title=f"第{number}样九折") for number in range(1, 13)]
+    said = shop.talker("o-anna").say("优惠券")
+    assert re.findall(r"^\d+\. (第\d+样九折)", said, re.MULTILINE) == [one.title for one in issued]
+    assert "还有" not in said.replace("还剩", "") and "12. 第12样九折(2026年3月16日 前有效)" in said
+    assert coupons.spell(issued[11].code) in shop.talker("o-anna").say("12")
+
+
+def test_a_list_of_coupons_never_outgrows_one_answer(shop: Shop) -> None:
+    member = shop.member("+8613800138000", openid="o-anna")
+    for number in range(30):
+        issue(shop, member, "mine", key=f"{number}", title=f"{number:02}" + "鲜" * 38)
+    said = shop.talker("o-anna").say("优惠券")
+    listed = re.findall(r"^\d+\. ", said, re.MULTILINE)
+    assert 5 < len(listed) < 13 and f"还有 {30 - len(listed)} 张" in said
+    assert len(said.encode()) < 2000 and said.endswith("回复序号看其中一张。")
+
+
 def test_one_coupon_by_number_or_code_with_a_token_for_the_till(shop: Shop) -> None:
     _, [first, second] = anna(shop, "mine", "course")
     said = shop.talker("o-anna").say("优惠券 1")
