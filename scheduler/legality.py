@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from members.coupons import CATEGORY
+from members.coupons import CATEGORY, PRODUCT
 from members.rules import CouponRule
 from members.segments import EVERYBODY
 from scheduler.channels import RULES, Channel
@@ -44,6 +44,8 @@ def _unfit(campaign: Campaign, field: str, rule: CouponRule) -> str:
     narrow = bool(scope.category or scope.products or scope.brands)
     if field == "plain" and CATEGORY in rule.title + scope.category:
         return "按品类发,不能当通用券"
+    if field in ("plain", "template") and (PRODUCT in rule.title or PRODUCT in scope.products):
+        return "按商品发,只能放在券包的 offer.product 里"
     if field == "product":
         if rule.percent is None and rule.off is None:
             return "不能当品类券:要写 percent 或 off,才算得出预计花多少"
@@ -51,10 +53,12 @@ def _unfit(campaign: Campaign, field: str, rule: CouponRule) -> str:
             return f"没有限定品类或商品:要写 scope.category(可以是 {CATEGORY})或 scope.products"
         if scope.category != CATEGORY and CATEGORY in rule.title:
             return f"的标题里有 {CATEGORY},scope.category 也要写 {CATEGORY}"
+        if PRODUCT in rule.title and PRODUCT not in scope.products:
+            return f"的标题里有 {PRODUCT},scope.products 也要写 {PRODUCT}"
     if field == "spend":
         if rule.off is None or not rule.off < rule.over:
             return "不是满减券:off 和 over 都要写,off 小于 over"
-        if narrow or CATEGORY in rule.title:
+        if narrow or CATEGORY in rule.title or PRODUCT in rule.title:
             return "限定了品类、商品或品牌,不能当满减券"
     return ""
 

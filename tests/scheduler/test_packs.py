@@ -10,9 +10,10 @@ import pytest
 
 from members import consent, coupons, decisions, scores
 from scheduler import policy, reports
+from scheduler.legality import illegal_channels
 from scheduler.plan import load_plan
-from tests.scheduler.pack_shop import PACK, TEMPLATES, TODAY, PackShop, gone
-from tests.scheduler.small_shop import MONDAY, ZONE
+from tests.scheduler.pack_shop import PACK, TEMPLATES, TODAY, PackShop, gone, pack_rules
+from tests.scheduler.small_shop import MONDAY, ZONE, push_rules
 
 DAY = timedelta(days=1)
 Open = Callable[..., PackShop]
@@ -199,3 +200,31 @@ def test_a_long_text_names_fewer_coupons(open_pack: Open) -> None:
     [message] = shop.outbox()
     assert len(message.content["text"].encode()) <= 2000
     assert message.content["text"].count("「大米") == 1 and "等7张券" in message.content["text"]
+
+
+BY_PRODUCT = {"title": "{product}立减5", "off": 5, "scope": {"products": ["{product}"]}}
+
+
+@pytest.mark.parametrize(
+    ("template", "offer", "complaint"),
+    [
+        (BY_PRODUCT, {"product": ["odd"]}, None),
+        (BY_PRODUCT, {"plain": "odd"}, "「odd」按商品发,只能放在券包的 offer.product 里"),
+        ({"title": "{product}九折", "percent": 10, "scope": {"category": "{category}"}}, {"product": ["odd"]},
+         "「odd」的标题里有 {product},scope.products 也要写 {product}"),
+        ({"title": "{product}满50减5", "off": 5, "over": 50}, {"spend": ["odd"]},
+         "「odd」限定了品类、商品或品牌,不能当满减券"),
+    ],
+)  # fmt: skip
+def test_templates_on_a_product_stand_where_there_is_one(
+    template: dict[str, Any], offer: dict[str, Any], complaint: str | None
+) -> None:
+    rules = pack_rules(templates={"odd": template}, offer=offer)
+    found = illegal_channels({PACK: rules.campaigns[PACK]}, templates=rules.base.coupons)
+    assert [words for _, words, _ in found] == ([] if complaint is None else [complaint])
+
+
+def test_a_weekly_offer_cannot_be_on_a_product() -> None:
+    rules = push_rules(coupon_rules={"odd": BY_PRODUCT}, offer={"offer": {"template": "odd"}})
+    found = illegal_channels({"每周优惠": rules.campaigns["每周优惠"]}, templates=rules.base.coupons)
+    assert [path for path, _, _ in found] == [("每周优惠", "offer", "template")]
