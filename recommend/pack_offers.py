@@ -205,20 +205,28 @@ class Layout:
         scope = rule.scope
         if scope.products and PRODUCT not in scope.products:
             wanted = set(scope.products)
-            within = [(one, [pair for pair in one.articles if pair[0] in wanted]) for one in likely]
+            within = [(one, [pair for pair in self._branded(rule, one) if pair[0] in wanted]) for one in likely]
             within = [(one, some) for one, some in within if some]
             if within:
                 one, some = max(within, key=lambda pair: pair[1][0][1])
                 yield one, any_of([pair for _, some in within for pair in some]), some[0][0]
             return
         for one in likely:
-            if not self._within(rule, one.category):
+            some = self._branded(rule, one)
+            if not self._within(rule, one.category) or (scope.brands and not some):
                 continue
             if not scope.products:
-                yield one, one.chance, ""
-            elif one.articles:
-                sku, chance = one.articles[0]
+                yield one, any_of(some) if scope.brands else one.chance, ""
+            elif some:
+                sku, chance = some[0]
                 yield one, chance, sku
+
+    def _branded(self, rule: CouponRule, one: Likely) -> list[tuple[str, float]]:
+        """Return the articles of a suggestion that are of a template's brands."""
+        if not rule.scope.brands:
+            return [*one.articles]
+        shelf = self.table.shelf
+        return [pair for pair in one.articles if (goods := shelf.get(pair[0])) and goods.brand in rule.scope.brands]
 
     def _within(self, rule: CouponRule, category: str) -> bool:
         scope, kinds = rule.scope, {category, self.table.names.get(category, category)}

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from members import consent, coupons, decisions, scores
+from members.tables import Product, table
 from scheduler import policy, reports
 from scheduler.legality import illegal_channels
 from scheduler.plan import load_plan
@@ -200,6 +202,22 @@ def test_a_long_text_names_fewer_coupons(open_pack: Open) -> None:
     [message] = shop.outbox()
     assert len(message.content["text"].encode()) <= 2000
     assert message.content["text"].count("「大米") == 1 and "等7张券" in message.content["text"]
+
+
+def test_a_coupon_on_a_brand_goes_to_who_is_likely_to_buy_the_brand(open_pack: Open) -> None:
+    scope = {"category": "{category}", "brands": ["山里"]}
+    shop = open_pack(
+        templates={"category-10": {**TEMPLATES["category-10"], "scope": scope}}, pack={"spend_and_save": 0}
+    )
+    goods = table(Product)
+    with shop.database.transaction() as connection:
+        connection.execute(update(goods).where(goods.c.sku == "tea-1").values(brand="山里"))
+    member, other = shop.regular("oA"), shop.regular("oB")
+    shop.scored(member, ("rice-1", 0.9, "habit", "买过 4 次"), ("tea-1", 0.6, "habit", "买过 2 次"))
+    shop.scored(other, ("rice-1", 0.9, "habit", "买过 4 次"))
+    shop.apply()
+    assert [(one.member_id, one.title) for one in shop.coupons()] == [(member, "茶叶九折")]
+    assert [one.trace["chance"] for one in shop.decided()] == [0.6]
 
 
 BY_PRODUCT = {"title": "{product}立减5", "off": 5, "scope": {"products": ["{product}"]}}
