@@ -91,10 +91,12 @@ def _answer(ctx: Context, one: Stored) -> str:
 
 
 def _data(ctx: Context, one: Stored) -> str:
-    """Say what was read of the member for this offer."""
+    """Say what was read for this offer: of the member, or of everybody where the reason is about them."""
     trace, by = one.trace, one.trace.get("by", "")
     if by == "everybody":
         return ctx.copy.text("why_no_data")
+    if by in ("popular", "shop_baskets"):
+        return ctx.copy.text("why_data_shop")
     category = trace.get("category_name") or trace.get("category")
     if by in ("frequency", "repurchase", "timing") and category:
         return ctx.copy.text("why_data", category=category, days=ctx.recommend.look_back_days)

@@ -90,6 +90,16 @@ def test_of_several_one_is_chosen_or_named(shop: Shop, member: int) -> None:
     assert "买过4次牛奶" in anna.say("为什么给我牛奶九折券")
 
 
+@pytest.mark.parametrize(
+    ("by", "reason"), [("popular", "大家常买的牛奶"), ("shop_baskets", "大家一次大约消费80元,满100减20")]
+)
+def test_a_reason_about_everybody_names_everybodys_purchases(shop: Shop, member: int, by: str, reason: str) -> None:
+    offered(shop, member, "off-20-over-100", reason, {"by": by, "category": "M", "category_name": "牛奶"})
+    said = shop.talker("o-anna").say("为什么").splitlines()
+    assert said[0] == f"给您「满100减20」,是因为:{reason}。"
+    assert said[2] == "用到的资料:店里所有顾客合在一起的购买情况。"
+
+
 def test_a_coupon_nobody_decided_on_says_where_it_is_from(shop: Shop, member: int) -> None:
     issue(shop, member, "free-soup", key="k1")
     said = shop.talker("o-anna").say("为什么给我免费例汤")
