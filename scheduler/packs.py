@@ -223,7 +223,7 @@ def words(text: str, titles: Sequence[str]) -> str:
         told = text.replace("{coupon}", f"{named}{more}{len(titles)}张券(回复「优惠券」查看)")
         if len((told + FOOTER).encode()) <= MOST_BYTES:
             break
-    return told
+    return told.encode()[: MOST_BYTES - len(FOOTER.encode())].decode(errors="ignore")
 
 
 def sms_words(text: str, named: Sequence[str], many: int) -> str:

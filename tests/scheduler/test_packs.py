@@ -11,7 +11,8 @@ from sqlalchemy import update
 
 from members import consent, coupons, decisions, scores
 from members.tables import Product, table
-from scheduler import policy, reports
+from scheduler import packs, policy, reports
+from scheduler.campaigns import FOOTER
 from scheduler.legality import illegal_channels
 from scheduler.plan import load_plan
 from tests.scheduler.pack_shop import PACK, TEMPLATES, TODAY, PackShop, gone, pack_rules
@@ -246,3 +247,10 @@ def test_a_weekly_offer_cannot_be_on_a_product() -> None:
     rules = push_rules(coupon_rules={"odd": BY_PRODUCT}, offer={"offer": {"template": "odd"}})
     found = illegal_channels({"每周优惠": rules.campaigns["每周优惠"]}, templates=rules.base.coupons)
     assert [path for path, _, _ in found] == [("每周优惠", "offer", "template")]
+
+
+@pytest.mark.parametrize("say", ["😀" * 500, "{coupon}" * 60, "送您{coupon}"])
+def test_no_text_outgrows_what_the_platform_takes(say: str) -> None:
+    told = packs.words(say, ["某某某某某某某某某某某某九折"] * 12)
+    assert len((told + FOOTER).encode()) <= packs.MOST_BYTES
+    assert say.startswith("{") or told[:2] == say[:2]
