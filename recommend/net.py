@@ -35,7 +35,11 @@ class Net:
 
     def log_odds(self, rows: Floats) -> Floats:
         """Return the log odds per row of the columns it was fitted on."""
-        first = np.maximum(inputs(rows, self.quantiles, self.ends) @ self.into + self.into_bias, 0)
+        return self.of_inputs(inputs(rows, self.quantiles, self.ends))
+
+    def of_inputs(self, given: Floats) -> Floats:
+        """Return the log odds of rows made ready by `inputs` with these quantiles."""
+        first = np.maximum(given @ self.into + self.into_bias, 0)
         second = np.maximum(first @ self.through + self.through_bias, 0)
         return np.asarray((second @ self.out + self.out_bias).ravel(), dtype=np.float32)
 
@@ -61,13 +65,14 @@ def quantiles_of(rows: Floats) -> tuple[Floats, NDArray[np.int64]]:
     return np.concatenate(parts).astype(np.float32), np.cumsum([len(part) for part in parts])
 
 
-def fit_net(rows: Floats, bought: NDArray[np.bool_], weight: Floats, seed: int) -> Net:
+def fit_net(
+    rows: Floats, bought: NDArray[np.bool_], weight: Floats, seed: int, quantiles: Floats, ends: NDArray[np.int64]
+) -> Net:  # fmt: skip
     """Fit on candidate rows; finite or NaN columns, both outcomes needed. The same seed gives the same network."""
     from sklearn.neural_network import MLPClassifier
 
     from recommend.ranker import one_thread
 
-    quantiles, ends = quantiles_of(rows)
     given: Any = inputs(rows, quantiles, ends)
     model = MLPClassifier(
         HIDDEN, max_iter=EPOCHS, learning_rate_init=STEP, batch_size=min(BATCH, len(rows)), alpha=SHRINK,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recommend.forest import Forest, binned, edges, planted
 from recommend.matrix import BadPurchases
-from recommend.net import Net, fit_net
+from recommend.net import Net, fit_net, inputs, quantiles_of
 from recommend.places import ranks
 from recommend.ranking_history import Floats
 
@@ -25,7 +25,7 @@ FEW_TREES, ROWS_A_TREE = 30, 500
 LEAVES = 15
 RATE = 0.08
 ROWS, NET_ROWS = 110_000, 80_000
-LEADING, LEADING_NEW = 30, 15
+LEADING, LEADING_NEW = 20, 12
 LEAST_POSITIVES = 50
 FLOOR = 1e-3
 TIES = 1e-3
@@ -50,7 +50,7 @@ class TooLittle(BadPurchases):
 
 @dataclass(frozen=True, slots=True)
 class Forests:
-    """Fitted forests over the same columns, as many of each kind; networks, where there are any, count for half."""
+    """Fitted forests over the same columns, as many of each kind; networks (over the same quantiles) count for half."""
 
     plain: tuple[Forest, ...]
     by_basket: tuple[Forest, ...]
@@ -65,7 +65,10 @@ class Forests:
         return _mean([forest.log_odds(rows) for forest in (*self.by_basket, *self.plain)])
 
     def _with_nets(self, odds: Floats, rows: Floats) -> Floats:
-        return _mean([odds, _mean([net.log_odds(rows) for net in self.nets])]) if self.nets else odds
+        if not self.nets:
+            return odds
+        given = inputs(rows, self.nets[0].quantiles, self.nets[0].ends)
+        return _mean([odds, _mean([net.of_inputs(given) for net in self.nets])])
 
     def leading_odds(self, rows: Floats, member: NDArray[Any], new: NDArray[np.bool_]) -> Floats:
         """Return the mean log odds of what leads a member's list, or that of `new` items, by the first forest.
@@ -115,10 +118,12 @@ def fit_forests(
 
 def fit_nets(rows: Floats, bought: NDArray[np.bool_], size: Floats, seed: int, most: int = NET_ROWS) -> tuple[Net, ...]:
     """Fit a network that counts purchases alike and one that counts baskets alike, each on so many rows at most."""
+    quantiles, ends = quantiles_of(rows[_drawn(bought, seed, most)[0]])
     found = []
     for one, weighed in ((seed, False), (seed + 1, True)):
         chosen, weight = _drawn(bought, one, most)
-        found.append(fit_net(rows[chosen], bought[chosen], weight / size[chosen] if weighed else weight, one))
+        given = weight / size[chosen] if weighed else weight
+        found.append(fit_net(rows[chosen], bought[chosen], given, one, quantiles, ends))
     return tuple(found)
 
 

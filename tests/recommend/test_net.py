@@ -41,11 +41,11 @@ def test_numpy_answers_as_scikit_learn_does_and_a_seed_fixes_all(monkeypatch: py
     plain = MLPClassifier.fit
     monkeypatch.setattr(MLPClassifier, "fit", lambda self, *a, **k: kept.append(self) or plain(self, *a, **k))
     weight = np.ones(len(rows), dtype=np.float32)
-    one = fit_net(rows, bought, weight, 3)
+    one = fit_net(rows, bought, weight, 3, *quantiles_of(rows))
     odds = one.log_odds(rows)
     theirs = kept[0].predict_proba(inputs(rows, one.quantiles, one.ends))[:, 1]
     assert 1 / (1 + np.exp(-odds)) == pytest.approx(theirs, abs=1e-4)
-    again = fit_net(rows, bought, weight, 3)
+    again = fit_net(rows, bought, weight, 3, *quantiles_of(rows))
     assert all(np.array_equal(getattr(one, of.name), getattr(again, of.name)) for of in fields(Net))
     # what is far from zero on either side was bought more often, which no straight line tells
     assert odds[np.abs(rows[:, 0]) > 1.5].mean() > odds[np.abs(rows[:, 0]) < 0.3].mean() + 0.5
