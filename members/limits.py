@@ -66,6 +66,10 @@ class Period:
     until: datetime
 
 
+WHOLE = Period(datetime(9999, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+"""For keys that name their own stretch of time: such a counter is never forgotten."""
+
+
 def every(length: timedelta, now: datetime) -> Period:
     """Return the present period of a fixed length (whole seconds), counted from the Unix epoch."""
     seconds = int(length.total_seconds())

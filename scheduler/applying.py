@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from members import attention, consent, coupons, decisions, erasing, lapsing, outbox
+from members import attention, consent, coupons, decisions, erasing, lapsing, limits, outbox
 from members.db import Database
 from members.errors import MemberError
 from members.rules import CouponRule
 from members.tables import Member, Outbox, table
+from recommend.pack_offers import YUAN
 from scheduler import campaigns, pack_giving, packs
 from scheduler.audience import SEND
 from scheduler.legality import refused
@@ -130,6 +131,8 @@ def _write(
 ) -> bool:
     common = {"plan": plan.id, "period": plan.period}
     expires, text, sms = now + campaign.expires.delta(), row.text, row.text
+    if isinstance(campaign, CouponPack):
+        _spend(connection, plan, row, campaign)
     if wanted := row.trace.get("coupons"):
         given = pack_giving.give(
             connection, row.member_id, wanted, rules.base.coupons, campaign=plan.campaign, key=key,
@@ -158,6 +161,13 @@ def _write(
         content=_content(row, campaign, text, sms),
     )  # fmt: skip
     return outbox.put(connection, message, now=now) is not None
+
+
+def _spend(connection: Connection, plan: Plan, row: Any, campaign: CouponPack) -> None:
+    """Count what a pack is expected to cost; MemberError when the period's budget is gone, whichever plan spent it."""
+    cost = sum(one["cost"] for one in row.trace.get("coupons", ())) or row.trace.get("cost", 0)
+    key, most = f"pack:{plan.campaign}:{plan.period}", campaign.pack.budget * YUAN
+    limits.take(connection, key, limits.WHOLE, most, refusal="pack_budget", many=cost)
 
 
 def _issue(

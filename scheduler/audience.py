@@ -124,6 +124,8 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
         desk = packs.lay_out(connection, name, rules, campaign, personal, sorted(offers), now)
         offers |= {member: Candidate(member, "", trace={"by": PACK}) for member in personal}
         offers = {member: offers[member] for member in desk.members()}
+        for member in desk.plain:
+            offers[member].trace["cost"] = desk.plain_cost
     else:
         offers |= {one.member: one for one in campaigns.candidates(connection, name, rules, personal, now)}
     funnel.keep("没有合适的优惠" if kind == "marketing" else "没有到期的补货", offers)

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from members import consent, coupons, decisions
 from members.db import Database
 from members.tables import Member, table
-from scheduler import audience
+from scheduler import applying, audience
 from scheduler.applying import apply_plan
 from scheduler.plan import PlanError, make_plan
 from tests.scheduler.pack_shop import PACK, TEMPLATES, PackShop, gone, pack_rules
@@ -156,6 +156,31 @@ def test_a_new_plan_after_a_crash_has_only_the_rest_of_the_budget(
     shop.apply(now=MONDAY + DAY / 24)
     each = made.cost.expected // made.cost.coupons if plain else 0
     assert before > 0 and sum(one.trace.get("cost", each) for one in shop.decided()) <= 2000
+
+
+def test_a_plan_made_and_applied_while_another_is_written_has_no_second_budget(
+    open_pack: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = open_pack(pack={"budget": 20})
+    first = [shop.regular(f"o{number}") for number in range(10)]
+    monkeypatch.setattr("scheduler.applying.CHUNK", 1)
+    monkeypatch.setattr("scheduler.applying.PACKS_AT_ONCE", 1)
+    made, looked, real = shop.plan(), [0], applying._unwilling
+
+    def unwilling(*given: Any) -> set[int]:
+        looked[0] += 1
+        if looked[0] == 2:
+            for number in range(10, 20):
+                shop.regular(f"o{number}")
+            with monkeypatch.context() as other:
+                other.setattr("scheduler.audience.policy.capped", lambda *_: set(first))
+                shop.apply(now=MONDAY + DAY / 24)
+        return real(*given)
+
+    monkeypatch.setattr("scheduler.applying._unwilling", unwilling)
+    shop.apply(made)
+    spent = sum(one.trace["cost"] for one in shop.decided())
+    assert looked[0] > 3 and 1500 < spent <= 2000
 
 
 def test_two_campaigns_with_the_same_templates_are_applied_at_once(open_pack: Open, books_url: str) -> None:
