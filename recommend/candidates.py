@@ -1,4 +1,4 @@
-"""Which items a member may want next: own repeats, what alike members buy, what everybody buys.
+"""Which items a member may want next: own repeats, what alike members buy or is linked to these, what everybody buys.
 
 Vectors are TIFU-KNN's idea (Hu et al., SIGIR 2020) in one decay: the half-life is a third of the member's own baskets.
 Only the strongest entries of a vector are kept, so that neighbours cost little in a shop of many items.

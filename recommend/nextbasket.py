@@ -1,8 +1,8 @@
 """What is in a member's next basket: candidates, ranker and self-tuning behind one door.
 
 Everything is learnt at earlier cuts of the log itself, where the next basket is known: the newest two cuts choose the
-best simple score (own decayed share + neighbours) and how much of it joins the forests; where the
-forests don't help, the simple score stays alone. A log whose days are only basket indices is counted from each
+best simple score (own decayed share + what is lent), how much of it joins the forests, and whether networks do; where
+the forests don't help, the simple score stays alone. A log whose days are only basket indices is counted from each
 member's newest basket.
 """
 

@@ -2,8 +2,8 @@
 
 One forest of a pair counts every purchase alike, the other counts a basket as one whatever its size (weight 1/size):
 the first serves NDCG, the second recall. The first doesn't see what names an item or a member (popularity, price), so
-that it can't learn by heart what sold in the weeks it saw. The mean log odds, perhaps joined by a simple score, are
-calibrated by isotonic regression. scikit-learn is imported only when a model is fitted.
+that it can't learn by heart what sold in the weeks it saw. The mean log odds, perhaps joined by networks and a simple
+score, are calibrated by isotonic regression. scikit-learn is imported only when a model is fitted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
