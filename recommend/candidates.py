@@ -15,7 +15,7 @@ from scipy import sparse
 from recommend.links import Links, blended, linked_scores, links_of
 from recommend.matrix import Codes
 from recommend.places import ranks
-from recommend.ranking_history import Floats, History, halved, history
+from recommend.ranking_history import Floats, History, dense, halved, history
 
 OWN = 60
 ALIKE = 30
@@ -106,18 +106,14 @@ def alike_scores(own: Any, members: NDArray[Any], around: Neighbourhood) -> Floa
     count = min(NEIGHBOURS, len(around.rows) - 1)
     if count < 1:
         return np.zeros((len(members), around.vectors.shape[1]), dtype=np.float32)
-    far = around.lengths[None, :] - 2 * _dense(own @ around.across)
+    far = around.lengths[None, :] - 2 * dense(own @ around.across)
     here = np.minimum(np.searchsorted(around.rows, members), len(around.rows) - 1)
     itself = np.flatnonzero(around.rows[here] == members)
     far[itself, here[itself]] = np.inf
     near = np.argpartition(far, count - 1, axis=1)[:, :count]
     ends = np.arange(0, near.size + 1, count)
     chosen = sparse.csr_matrix((np.full(near.size, 1 / count, np.float32), near.ravel(), ends), shape=far.shape)
-    return _dense(chosen @ around.vectors)
-
-
-def _dense(matrix: Any) -> Floats:
-    return np.asarray(matrix.toarray(), dtype=np.float32)
+    return dense(chosen @ around.vectors)
 
 
 def candidates(past: History, members: NDArray[Any], around: Neighbourhood) -> Candidates:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.places import ranks
-from recommend.ranking_history import Floats, History
+from recommend.ranking_history import Floats, History, dense
 
 FACTORS, LINKS, LINKED, SHRUNK = 32, 100, 4_000, 5.0
 PAST_BASKETS = 20
@@ -98,9 +98,9 @@ def linked_scores(own: Any, lately: Any, links: Links, hot: NDArray[np.int64]) -
     """Return members × hot items per kind of link; `own`, `lately`: habits over a third and over few baskets."""
     roots = own[:, hot].sqrt()
     return {
-        "near": _dense(roots @ links.near),
+        "near": dense(roots @ links.near),
         "taste": np.maximum((roots @ links.into) @ links.out.T, 0).astype(np.float32),
-        "follows": _dense(lately[:, hot] @ links.follows),
+        "follows": dense(lately[:, hot] @ links.follows),
     }
 
 
@@ -109,7 +109,3 @@ def blended(scores: Sequence[Floats]) -> Floats:
     whole = scores[0].sum(axis=1, keepdims=True)
     parts = [score * (whole / np.maximum(score.sum(axis=1, keepdims=True), 1e-9)) for score in scores]
     return np.asarray(np.mean(parts, axis=0), dtype=np.float32)
-
-
-def _dense(matrix: Any) -> Floats:
-    return np.asarray(matrix.toarray(), dtype=np.float32)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.one_thread import one_thread
 from recommend.ranking_history import Floats
 
 HIDDEN = (32, 16)
@@ -70,8 +71,6 @@ def fit_net(
 ) -> Net:  # fmt: skip
     """Fit on candidate rows; finite or NaN columns, both outcomes needed. The same seed gives the same network."""
     from sklearn.neural_network import MLPClassifier
-
-    from recommend.ranker import one_thread
 
     given: Any = inputs(rows, quantiles, ends)
     model = MLPClassifier(

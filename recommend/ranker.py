@@ -6,8 +6,7 @@ that it can't learn by heart what sold in the weeks it saw. The mean log odds, p
 score, are calibrated by isotonic regression. scikit-learn is imported only when a model is fitted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from recommend.forest import Forest, binned, edges, planted
 from recommend.matrix import BadPurchases
 from recommend.net import Net, fit_net, inputs, quantiles_of
+from recommend.one_thread import one_thread
 from recommend.places import ranks
 from recommend.ranking_history import Floats
 
@@ -154,15 +154,6 @@ def _fitted(bins: Floats, bought: NDArray[np.bool_], weight: Floats, seed: int) 
     with one_thread():
         model.fit(bins, bought, sample_weight=weight / weight.mean())
     return model
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep OpenMP to one thread: on a shared machine spinning at its barriers costs ten times what a second saves."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        yield
 
 
 def joined(odds: Floats, simple: Floats, part: float) -> Floats:

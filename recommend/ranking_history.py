@@ -103,3 +103,8 @@ def history(log: PurchaseLog, now: int) -> History:
 def halved(age: NDArray[Any], half_life: Any) -> Floats:
     """Return ½^(age / half-life)."""
     return np.asarray(np.exp2(-np.asarray(age, dtype=np.float32) / half_life), dtype=np.float32)
+
+
+def dense(matrix: Any) -> Floats:
+    """Return a sparse matrix as a full one."""
+    return np.asarray(matrix.toarray(), dtype=np.float32)
