@@ -20,11 +20,11 @@ from recommend.ranking_history import Floats, History, dense, halved, history
 OWN = 60
 ALIKE = 30
 POPULAR = 10
-NEIGHBOURS = 150
+NEIGHBOURS = 100
 REFERENCES = 10_000
 STRONGEST = 60
 HOT, SHELF = 2_000, 400
-CELLS_AT_ONCE = 6_000_000
+CELLS_AT_ONCE = 1_000_000
 HISTORY_SHARE = 0.33
 RECENT_SHARE = 0.08
 LATELY = 2.0
@@ -50,12 +50,13 @@ class Candidates:
 class Neighbourhood:
     """Members whose habits are lent to others (at most REFERENCES of them), and what is popular lately.
 
-    `hot`: the items most in the references' vectors, between which the links are; `shelf`: the most popular ones, the
-    best first.
+    `hot`: the items most in the references' vectors (`of_hot`: these alone), between which the links are; `shelf`: the
+    most popular ones, the best first.
     """
 
     vectors: Any
     across: Any
+    of_hot: Any
     lengths: Floats
     rows: NDArray[np.int64]
     popular: Floats
@@ -90,7 +91,8 @@ def neighbourhood(past: History, seed: int) -> Neighbourhood:
     hot = np.sort(np.argsort(-heat, kind="stable")[:HOT])
     shelf = np.argsort(-popular, kind="stable")[:SHELF]
     links = links_of(past_of, vectors, hot)
-    return Neighbourhood(vectors, vectors.T.tocsr(), lengths, rows, popular, hot, shelf[popular[shelf] > 0], links)
+    across, of_hot = vectors.T.tocsr(), vectors[:, hot].tocsr()
+    return Neighbourhood(vectors, across, of_hot, lengths, rows, popular, hot, shelf[popular[shelf] > 0], links)
 
 
 def _recently_popular(past: History) -> Floats:
@@ -102,10 +104,10 @@ def _recently_popular(past: History) -> Floats:
 
 
 def alike_scores(own: Any, members: NDArray[Any], around: Neighbourhood) -> Floats:
-    """Return the mean vector of each member's nearest references (Euclidean), itself left out, as dense rows."""
+    """Return members × hot items: the mean of each member's nearest references (Euclidean), itself left out."""
     count = min(NEIGHBOURS, len(around.rows) - 1)
     if count < 1:
-        return np.zeros((len(members), around.vectors.shape[1]), dtype=np.float32)
+        return np.zeros((len(members), len(around.hot)), dtype=np.float32)
     far = around.lengths[None, :] - 2 * dense(own @ around.across)
     here = np.minimum(np.searchsorted(around.rows, members), len(around.rows) - 1)
     itself = np.flatnonzero(around.rows[here] == members)
@@ -113,7 +115,7 @@ def alike_scores(own: Any, members: NDArray[Any], around: Neighbourhood) -> Floa
     near = np.argpartition(far, count - 1, axis=1)[:, :count]
     ends = np.arange(0, near.size + 1, count)
     chosen = sparse.csr_matrix((np.full(near.size, 1 / count, np.float32), near.ravel(), ends), shape=far.shape)
-    return dense(chosen @ around.vectors)
+    return dense(chosen @ around.of_hot)
 
 
 def candidates(past: History, members: NDArray[Any], around: Neighbourhood) -> Candidates:
@@ -121,7 +123,7 @@ def candidates(past: History, members: NDArray[Any], around: Neighbourhood) -> C
     share = habits(past)
     vectors, ends = habit_vectors(past, share), np.searchsorted(past.pair_member, np.arange(len(members) + 1))
     lately = past.vectors(past.total(past.share(halved(past.ago, LATELY))))
-    chunk = max(64, CELLS_AT_ONCE // max(vectors.shape[1], len(around.rows)))
+    chunk = max(64, CELLS_AT_ONCE // max(len(around.hot), len(around.rows)))
     parts = []
     for start in range(0, len(members), chunk):
         some = slice(start, min(start + chunk, len(members)))
@@ -141,37 +143,44 @@ def _of_chunk(
     around: Neighbourhood,
 ) -> Candidates:  # fmt: skip
     """Return the candidates of rows of members, whose codes count from `start`."""
-    best = ranks(member, share + np.float32(0.1) * alike[member, item]) < OWN
-    hot, wide = around.hot, alike.shape[1]
-    linked = linked | {"linked": blended([alike[:, hot], *linked.values()])}
-    lent = _lent(member, item, linked["linked"], hot)
-    bought = np.zeros(alike.shape, dtype=np.bool_)
-    bought[member, item] = True
-    bought[lent] = True
-    free = ~bought[:, around.shelf]
-    row, place = np.nonzero(free & (np.cumsum(free, axis=1) <= POPULAR))
-    parts = ((member[best], item[best]), lent, (row, around.shelf[place]))
+    hot, shelf, wide = around.hot, around.shelf, len(around.popular)
+    linked = {"alike": alike, **linked, "linked": blended([alike, *linked.values()])}
+    place, is_hot = _places(hot, item)
+    near = np.where(is_hot, alike[member, place], np.float32(0))
+    best = ranks(member, share + np.float32(0.1) * near) < OWN
+    lent = _lent(member[is_hot], place[is_hot], linked["linked"], hot)
+    free = np.ones((len(alike), len(shelf)), dtype=np.bool_)
+    on_shelf = np.full(wide, -1, dtype=np.int64)
+    on_shelf[shelf] = np.arange(len(shelf))
+    for rows, items in ((member, item), lent):
+        there = on_shelf[items] >= 0
+        free[rows[there], on_shelf[items[there]]] = False
+    row, at = np.nonzero(free & (np.cumsum(free, axis=1, dtype=np.int16) <= POPULAR))
+    parts = ((member[best], item[best]), lent, (row, shelf[at]))
     key = np.concatenate([one[0].astype(np.int64) * wide + one[1] for one in parts])
     order = np.argsort(key)
     rows, items = np.divmod(key[order], wide)
     first = len(parts[0][0])
-    place = np.minimum(np.searchsorted(hot, items), len(hot) - 1)
-    is_hot = hot[place] == items
+    place, is_hot = _places(hot, items)
+    links = {name: np.where(is_hot, score[rows, place], np.float32(0)) for name, score in linked.items()}
     return Candidates(
-        (rows + start).astype(np.int32), items.astype(np.int32), alike[rows, items], around.popular[items],
-        (order >= first) & (order < first + len(lent[0])),
-        {name: np.where(is_hot, score[rows, place], np.float32(0)) for name, score in linked.items()},
+        (rows + start).astype(np.int32), items.astype(np.int32), links.pop("alike"), around.popular[items],
+        (order >= first) & (order < first + len(lent[0])), links,
     )  # fmt: skip
 
 
-def _lent(
-    member: Codes, item: Codes, linked: Floats, hot: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (row, item) of what links lead to most of what the member never bought, ALIKE a row at most."""
-    score = linked.copy()
+def _places(hot: NDArray[np.int64], item: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the place of each item among the hot ones, and whether it is one of them."""
     place = np.minimum(np.searchsorted(hot, item), len(hot) - 1)
-    own = hot[place] == item
-    score[member[own], place[own]] = 0
+    return place, hot[place] == item
+
+
+def _lent(
+    member: Codes, place: NDArray[np.int64], linked: Floats, hot: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (row, item) of what links lead to most, ALIKE a row at most; not what was bought: rows and hot places."""
+    score = linked.copy()
+    score[member, place] = 0
     count = min(ALIKE, score.shape[1])
     best = np.argpartition(-score, count - 1, axis=1)[:, :count]
     rows = np.broadcast_to(np.arange(len(score))[:, None], best.shape)

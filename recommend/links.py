@@ -15,7 +15,7 @@ from scipy import sparse
 from recommend.places import ranks
 from recommend.ranking_history import Floats, History, dense
 
-FACTORS, LINKS, LINKED, SHRUNK = 32, 100, 4_000, 5.0
+FACTORS, LINKS, LINKED, SHRUNK = 32, 50, 4_000, 5.0
 PAST_BASKETS = 20
 
 

@@ -104,20 +104,21 @@ class NextBasket:
         wanted = {*ALWAYS, *learnt.names, learnt.simple.column}
         table = table_of(self.log, self.now, codes, self.parents, self.around, self.items, wanted)
         simple = learnt.simple(table.columns)
-        new = table.columns["n"] == 0
+        fresh = np.flatnonzero(table.columns["n"] == 0)
+        filled = ((found, fresh if new_only else np.arange(len(simple))), (besides, fresh))
+        asked = [(lists, chosen) for lists, chosen in filled if lists.codes.shape[1]]
         if learnt.forests is None:
             odds = simple
         else:
-            odds = learnt.forests.leading_odds(stacked(table.columns, learnt.names), table.member, new)
+            lengths = [(chosen, lists.codes.shape[1]) for lists, chosen in asked]
+            odds = learnt.forests.leading_odds(stacked(table.columns, learnt.names), table.member, lengths)
         score = joined(odds, simple, learnt.part)
         chance = np.clip(simple, 0, 1) if learnt.calibration is None else learnt.calibration(score)
         since = table.columns["member_baskets"] if learnt.order_only else np.full(len(score), self.now)
         place = np.zeros(len(self.log.members), dtype=np.int64)
         place[codes] = rows
-        fresh = np.flatnonzero(new)
-        for lists, chosen in ((found, fresh if new_only else np.arange(len(score))), (besides, fresh)):
-            if lists.codes.shape[1]:
-                fill(lists, place, table, chosen, score, chance, since)
+        for lists, chosen in asked:
+            fill(lists, place, table, chosen, score, chance, since)
 
     def _named(self, found: Ranked) -> Ranked:
         labels = np.array([*self.log.items.tolist(), None], dtype=object)

@@ -13,7 +13,7 @@ from recommend.net import Net
 from recommend.nextbasket import Learnt
 from recommend.ranker import Calibration, Forests, Simple
 
-KIND = "next_basket 5"
+KIND = "next_basket 6"
 FORESTS = ("plain", "by_basket")
 
 

@@ -25,7 +25,7 @@ FEW_TREES, ROWS_A_TREE = 30, 500
 LEAVES = 15
 RATE = 0.08
 ROWS, NET_ROWS = 110_000, 80_000
-LEADING, LEADING_NEW = 20, 12
+LEADING = 20
 LEAST_POSITIVES = 50
 FLOOR = 1e-3
 TIES = 1e-3
@@ -70,17 +70,20 @@ class Forests:
         given = inputs(rows, self.nets[0].quantiles, self.nets[0].ends)
         return _mean([odds, _mean([net.of_inputs(given) for net in self.nets])])
 
-    def leading_odds(self, rows: Floats, member: NDArray[Any], new: NDArray[np.bool_]) -> Floats:
-        """Return the mean log odds of what leads a member's list, or that of `new` items, by the first forest.
+    def leading_odds(
+        self, rows: Floats, member: NDArray[Any], lists: Sequence[tuple[NDArray[np.int64], int]]
+    ) -> Floats:  # fmt: skip
+        """Return the mean log odds of what may come to the top of a member's lists, −∞ of the rest.
 
-        The others keep the first forest's odds: they save more than half of the time and don't come to the top.
+        `lists`: which rows each list is chosen from, and how long it is. Half of the first forest tells what leads it;
+        asking the rest of the trees about that alone saves more than half of the time.
         """
-        found = self.by_basket[0].log_odds(rows)
-        leads = ranks(member, found) < LEADING
-        leads[new] |= ranks(member[new], found[new]) < LEADING_NEW
-        some = rows.T[:, leads].T
-        others = [forest.log_odds(some) for forest in (*self.by_basket[1:], *self.plain)]
-        found[leads] = self._with_nets(_mean([found[leads], *others]), some)
+        head = self.by_basket[0].half().log_odds(rows)
+        leads = np.zeros(len(rows), dtype=np.bool_)
+        for chosen, length in lists:
+            leads[chosen] |= ranks(member[chosen], head[chosen]) < max(LEADING, length)
+        found = np.full(len(rows), -np.inf, dtype=np.float32)
+        found[leads] = self.log_odds(rows.T[:, leads].T)
         return found
 
 

@@ -65,14 +65,17 @@ def test_blended_scores_weigh_alike() -> None:
     assert blended([one, np.zeros_like(one)])[0].tolist() == [0.5, 1.5]
 
 
-def tastes(members: int = 200, items: int = 120, kinds: int = 8) -> PurchaseLog:
-    """Everybody has one of eight tastes and hardly ever takes the same again."""
+def tastes(
+    members: int = 200, items: int = 120, kinds: int = 8, *, baskets: int = 9, favourites: bool = False
+) -> PurchaseLog:  # fmt: skip
+    """Everybody has one of eight tastes and takes hardly anything but a favourite again (in every other basket)."""
     random = np.random.default_rng(3)
     rows = []
     for member in range(members):
         mine = np.flatnonzero(np.arange(items) % kinds == member % kinds)
-        for basket in range(9):
+        for basket in range(baskets):
             rows += [(member, basket, int(item)) for item in random.choice(mine, 2, replace=False)]
+            rows += [(member, basket, int(mine[member % 7]))] * (favourites and (member + basket) % 2)
     return from_arrays(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -90,8 +93,7 @@ def test_where_tastes_are_shared_new_items_are_found_far_beyond_popularity() -> 
 
 
 def test_a_log_of_three_baskets_a_member_is_learnt_from_as_well() -> None:
-    log = tastes(400)
-    few = nextbasket.fit(log._only(log.day < 3))
+    few = nextbasket.fit(tastes(400, baskets=3, favourites=True))
     assert few.learnt.forests is not None
 
 

@@ -100,7 +100,6 @@ def test_the_first_forest_sees_only_the_relative_columns() -> None:
 
 def test_pairs_of_forests_draw_their_own_rows_and_what_leads_gets_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranker, "LEADING", 30)
-    monkeypatch.setattr(ranker, "LEADING_NEW", 15)
     rows, bought, size = drawn(missing=0.05)
     forests = ranker.fit_forests(rows, bought, size, seed=3, most=600, pairs=2)
     assert len(forests.plain) == len(forests.by_basket) == 2
@@ -108,11 +107,25 @@ def test_pairs_of_forests_draw_their_own_rows_and_what_leads_gets_their_mean(mon
     assert not np.allclose(every[0], every[1])
     assert forests.log_odds(rows) == pytest.approx(np.mean(every, axis=0), abs=1e-5)
     member, new = np.repeat(np.arange(9), 100), rows[:, 3] > 1
-    odds, first = forests.leading_odds(rows, member, new), every[2]
-    place = ranks(member, first)
-    assert odds[place < 30] == pytest.approx(forests.log_odds(rows)[place < 30], abs=1e-5)
-    assert (odds[(place >= 30) & ~new] == first[(place >= 30) & ~new]).all()
-    assert (odds[new] != first[new]).sum() > (new & (place < 30)).sum()
+    half, mean = forests.by_basket[0].half(), forests.log_odds(rows)
+    place, among_new = ranks(member, half.log_odds(rows)), np.full(len(rows), 99)
+    among_new[new] = ranks(member[new], half.log_odds(rows)[new])
+    for lists, leads in (
+        ([(np.arange(900), 10)], place < 30), ([(np.arange(900), 40)], place < 40),
+        ([(np.flatnonzero(new), 10)], among_new < 30),
+        ([(np.arange(900), 10), (np.flatnonzero(new), 10)], (place < 30) | (among_new < 30)),
+    ):  # fmt: skip
+        odds = forests.leading_odds(rows, member, lists)
+        assert odds[leads] == pytest.approx(mean[leads], abs=1e-5)
+        assert np.isneginf(odds[~leads]).all() and not leads.all()
+
+
+def test_half_a_forest_are_its_first_trees() -> None:
+    rows, bought, size = drawn(missing=0.05)
+    one = ranker.fit_forests(rows, bought, size, seed=3).plain[0]
+    half = one.half()
+    assert len(half.leaves) == -(-len(one.leaves) // 2) and half.tree.max() < len(half.leaves) <= one.tree.max()
+    assert (half.leaves == one.leaves[: len(half.leaves)]).all() and half.base == one.base
 
 
 def test_a_calibration_rises_and_meets_what_happened() -> None:
