@@ -127,5 +127,5 @@ def _walk(
 
 
 def _limit(limits: Floats, bin_threshold: float) -> float:
-    """Return the value above which a row goes right; an infinite threshold only parts the missing from the known."""
-    return float(limits[int(bin_threshold)]) if np.isfinite(bin_threshold) else np.inf
+    """Return the value above which a row goes right; an infinite threshold parts what is missing from what is known."""
+    return float(limits[int(bin_threshold)]) if np.isfinite(bin_threshold) else float(np.finfo(np.float32).max)

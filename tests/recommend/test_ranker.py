@@ -62,6 +62,20 @@ def test_the_forests_stay_away_where_they_do_harm() -> None:
     assert ranker.best_part(MEMBER, 20 * (right - 0.5), 1 - right, BOUGHT, SIZE) == 0
 
 
+def test_a_planted_forest_answers_as_scikit_learn_does_where_it_only_matters_that_a_value_is_missing() -> None:
+    random = np.random.default_rng(5)
+    rows = random.random((2000, 3), dtype=np.float32)
+    rows[random.random(2000) < 0.3, 1] = np.nan
+    bought = random.random(2000) < np.where(np.isnan(rows[:, 1]), 0.8, 0.2)
+    limits = forest.edges(rows)
+    model = HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=15, early_stopping=False, random_state=0)
+    model.fit(forest.binned(rows, limits), bought)
+    planted = forest.planted(model, limits)
+    assert (planted.nan_right & (planted.threshold > 1e30)).any()
+    expected = model.decision_function(forest.binned(rows, limits))
+    assert planted.log_odds(rows) == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_planted_forest_answers_as_scikit_learn_does() -> None:
     rows, bought, _ = drawn()
     limits = forest.edges(rows)
