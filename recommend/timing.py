@@ -5,7 +5,7 @@ purchase falls 1 … 7 days after it, and is cancelled by a purchase before or o
 In a log that knows only the order of baskets, a day is a basket of the member: each one's last was "yesterday".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend import model_file, wording
-from recommend.hazard import HORIZON, Hazards, TooFew, middle, survival
+from recommend.hazard import HORIZON, RIDGES, Hazards, TooFew, middle, survival, usual_odds
 from recommend.matrix import BadPurchases, PurchaseLog, aligned, is_order_only
 from recommend.renewal import BgNbd
 from recommend.timing_features import (
@@ -39,8 +39,7 @@ ROWS = 150_000
 FIT_MEMBERS = 20_000
 BLOCK = 5_000
 FLOOR = 0.3
-KIND = "timing 2"
-TENTH = 0.1
+KIND = "timing 3"
 AHEAD = 28
 
 
@@ -143,11 +142,13 @@ class TimingModel:
         )  # fmt: skip
 
     def _surviving(self, table: Table) -> NDArray[np.float32]:
+        plain = self.renewal.surviving(*_renewals(table), HORIZON)
         if self.hazards is None:
-            return self.renewal.surviving(*_renewals(table), HORIZON)
+            return plain
         weekday = np.stack([table[f"trip{ahead}"] for ahead in range(WEEK)], axis=1)
         rows = np.arange(len(table["count"]))
-        return survival(self.hazards.edges, self.hazards.chances(design(table, rows)), weekday)
+        chances = self.hazards.chances(design(table, rows), usual_odds(plain))
+        return survival(self.hazards.edges, chances, weekday)
 
     def save(self, path: Path) -> str:
         """Write the model as plain arrays behind a checksum, which is returned."""
@@ -188,71 +189,98 @@ def windows_of(surviving: Column) -> NDArray[np.float32]:
 def fit(log: PurchaseLog, until: int, seed: int = 7) -> TimingModel:
     """Learn from what was known when `until` began; with little to learn from, forecast by renewal alone.
 
-    Hazards need enough purchases in each span, and in a shop too small to fill the draws also a better showing than
-    renewal in the last two weeks, learnt without them. BadPurchases when no pair was bought on four days.
+    Hazards need enough purchases in each span. In a shop too small to fill the draws the last two weeks, forecast
+    without them, tell how far they may part from renewal, and whether at all. BadPurchases when no pair was bought on
+    four days.
     """
     known, _ = known_before(_sample(log), until)
-    model = _learnt(known, until, seed)
-    if model.hazards is None or len(known) > ROWS:
-        return model
-    weeks = [until - 2 * WEEK - 2, until - WEEK - 1]
-    try:
-        earlier = _learnt(known.before(weeks[0]), weeks[0], seed)
-    except BadPurchases:
-        return replace(model, hazards=None)
-    plain = replace(earlier, hazards=None)
-    better = earlier.hazards is not None and _hits(earlier, known, weeks) > _hits(plain, known, weeks)
-    return model if better else replace(model, hazards=None)
+    ridge = RIDGES[0] if len(known) > ROWS else _ridge(known, until, seed)
+    return _learnt(known, until, seed, ridge)
 
 
-def _learnt(known: PurchaseLog, until: int, seed: int) -> TimingModel:
+def _learnt(known: PurchaseLog, until: int, seed: int, ridge: float | None = RIDGES[0]) -> TimingModel:
+    """Return hazards by this ridge, renewal alone where it is None or there is too little for them."""
     if not len(known):
         raise BadPurchases(f"no purchases before day {until}")
     events = Events.of(known)
-    now = asked(events, until)
-    if not len(now):
-        raise BadPurchases("too little history: no member bought anything on four days")
-    renewal = BgNbd.fit(*_renewals(own_rhythm(events, now)))
+    renewal = _renewal(events, until)
+    if ridge is None:
+        return TimingModel(None, renewal)
     try:
-        return TimingModel(_hazards(events, until, seed), renewal)
+        return TimingModel(_Drawn.of(events, until, seed, renewal).hazards(ridge), renewal)
     except TooFew:
         return TimingModel(None, renewal)
 
 
-def _hazards(events: Events, until: int, seed: int) -> Hazards:
-    """Learn on cuts each five days back from `until`; TooFew when there is too little."""
-    generator = np.random.default_rng(seed)
-    columns, waits, followed = [], [], []
-    for cut in _cuts(events, until):
-        ask = asked(events, cut)
-        if not len(ask):
-            break
-        table, _ = gather(events, ask)
-        rows = _drawn(table, generator)
-        columns.append(design(table, rows))
-        waits.append(ask.wait[rows])
-        followed.append(np.full(len(rows), until - cut))
-    if not columns:
-        raise TooFew("too little history: nothing bought on four days a week ago")
-    return Hazards.fit(np.concatenate(columns), np.concatenate(waits), np.concatenate(followed))
+def _renewal(events: Events, until: int) -> BgNbd:
+    now = asked(events, until)
+    if not len(now):
+        raise BadPurchases("too little history: no member bought anything on four days")
+    return BgNbd.fit(*_renewals(own_rhythm(events, now)))
+
+
+def _ridge(known: PurchaseLog, until: int, seed: int) -> float | None:
+    """Return the ridge whose chances of the last two weeks had the least log loss; None for that of renewal alone."""
+    days = until - 2 * WEEK - 2, until - WEEK - 1
+    try:
+        events = Events.of(known.before(days[0]))
+        renewal = _renewal(events, days[0])
+        drawn = _Drawn.of(events, days[0], seed, renewal)
+        tried = {ridge: TimingModel(drawn.hazards(ridge), renewal) for ridge in RIDGES}
+    except BadPurchases:
+        return None
+    whole = Events.of(known)
+    losses = {ridge: _loss(model, whole, days) for ridge, model in tried.items()}
+    best = min(losses, key=lambda one: losses[one])
+    return best if losses[best] < _loss(TimingModel(None, renewal), whole, days) else None
+
+
+def _loss(model: TimingModel, events: Events, days: Sequence[int]) -> float:
+    """Return the summed log loss of the chances that a reminder on each of these days hits."""
+    lost = 0.0
+    for day in days:
+        ask = asked(events, day)
+        if len(ask):
+            chance = np.clip(model._block(events, day, None, 0).windows[:, 0], 1e-4, 1 - 1e-4)
+            hit = (ask.wait >= 1) & (ask.wait <= WEEK)
+            lost -= float(np.log(np.where(hit, chance, 1 - chance)).sum())
+    return lost
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What hazards are learnt on: rows of pairs at cuts five days apart, their waits, the days each was followed."""
+
+    columns: NDArray[np.float32]
+    usual: NDArray[np.float32]
+    wait: Column
+    followed: Column
+
+    @classmethod
+    def of(cls, events: Events, until: int, seed: int, renewal: BgNbd) -> Self:
+        """Draw at cuts back from `until`; TooFew when there is too little."""
+        generator = np.random.default_rng(seed)
+        parts: list[tuple[Column, ...]] = []
+        for cut in _cuts(events, until):
+            ask = asked(events, cut)
+            if not len(ask):
+                break
+            table, _ = gather(events, ask)
+            rows = _drawn(table, generator)
+            count, last, age = (column[rows] for column in _renewals(table))
+            plain = renewal.surviving(count, last, age, HORIZON)
+            parts.append((design(table, rows), usual_odds(plain), ask.wait[rows], np.full(len(rows), until - cut)))
+        if not parts:
+            raise TooFew("too little history: nothing bought on four days a week ago")
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def hazards(self, ridge: float) -> Hazards:
+        """Fit on them; TooFew when there is too little."""
+        return Hazards.fit(self.columns, self.usual, self.wait, self.followed, ridge)
 
 
 def _renewals(table: Table) -> tuple[Column, Column, Column]:
     return table["count"] - 1, table["age"] - table["elapsed"], table["age"]
-
-
-def _hits(model: TimingModel, known: PurchaseLog, days: list[int]) -> float:
-    """Return how many of the reminders to the strongest tenth of each day's pairs hit."""
-    hit = 0
-    events = Events.of(known)
-    for day in days:
-        ask = asked(events, day)
-        if len(ask):
-            found = model._block(events, day, None, 0)
-            rows = found.strongest(max(1, int(TENTH * len(ask))))
-            after = ask.wait[rows] - (found.remind[rows] - day)
-            hit += int(((after >= 1) & (after <= WEEK)).sum())
-    return hit
 
 
 def _cuts(events: Events, until: int) -> Iterator[int]:

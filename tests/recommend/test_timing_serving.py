@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from recommend import model_file, timing
-from recommend.hazard import EDGES, Hazards
+from recommend.hazard import EDGES, RIDGES, Hazards, usual_odds
 from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
 from recommend.model_file import BadModelFile
 from recommend.renewal import BgNbd
@@ -136,7 +136,7 @@ def test_other_files_are_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile, match="not plain arrays"):
         TimingModel.load(tmp_path / "evil.npz")
     model_file.write(tmp_path / "coupons.npz", "coupons 1", {"renewal": np.ones(4)})
-    with pytest.raises(BadModelFile, match="not a timing 2 model"):
+    with pytest.raises(BadModelFile, match="not a timing 3 model"):
         TimingModel.load(tmp_path / "coupons.npz")
 
 
@@ -189,17 +189,56 @@ def test_hazards_refuse_what_is_not_finite(books: PurchaseLog) -> None:
     columns = np.ones((100, 3), np.float32)
     columns[5, 1] = np.nan
     with pytest.raises(BadPurchases, match="NaN"):
-        Hazards.fit(columns, np.zeros(100), np.full(100, 200))
+        Hazards.fit(columns, np.zeros((100, 6), np.float32), np.zeros(100), np.full(100, 200))
     good: dict[str, Any] = {
         "edges": np.arange(3),
         "weights": np.ones((2, 4)),
         "offset": np.ones(2),
+        "usual": np.ones(2),
         "centre": np.ones(4),
     }
     with pytest.raises(BadPurchases, match="finite"):
         Hazards(**good, scale=np.array([1, np.inf, 1, 1], np.float32))
     with pytest.raises(BadPurchases, match="shapes"):
         Hazards(**good | {"offset": np.ones(3)}, scale=np.ones(4, np.float32))
+    with pytest.raises(BadPurchases, match="shapes"):
+        Hazards(**good | {"usual": np.ones(1)}, scale=np.ones(4, np.float32))
+
+
+def test_the_odds_of_a_span_by_hand() -> None:
+    # a tenth ends on the first day, then half of what is left in each span that follows
+    lasts = np.array([1.0] + [0.9 / 2 ** np.searchsorted(EDGES[2:], day, "right") for day in range(1, EDGES[-1] + 1)])
+    found = usual_odds(lasts[None, :])
+    assert found[0] == pytest.approx([np.log(1 / 9), 0, 0, 0, 0, 0], abs=1e-6)
+
+
+def test_hazards_drawn_to_zero_are_the_renewal_they_are_given() -> None:
+    random = np.random.default_rng(8)
+    truth = random.normal(-0.5, 1, (8000, 1)).astype(np.float32)
+    wait = np.full(8000, 400)
+    for span in range(len(EDGES) - 2, -1, -1):
+        ends = random.random(8000) < 1 / (1 + np.exp(-truth[:, 0]))
+        wait[ends] = EDGES[span]
+    columns, usual = random.normal(size=(8000, 5)).astype(np.float32), np.repeat(truth, len(EDGES) - 1, axis=1)
+    found = Hazards.fit(columns, usual, wait, np.full(8000, 200), ridge=RIDGES[-1])
+    assert found.usual[0] == pytest.approx(1, abs=0.1) and found.offset[0] == pytest.approx(0, abs=0.1)
+    assert np.abs(found.weights).max() < 0.05
+
+
+def test_a_small_shop_without_rhythm_stays_near_renewal_and_one_with_rhythm_does_not() -> None:
+    random = np.random.default_rng(8)
+    rows: dict[bool, list[tuple[int, int, str]]] = {True: [], False: []}
+    for member in range(60):
+        for rhythm in (True, False):
+            for item in "ab":
+                pace = int(random.integers(6, 30))
+                day = int(random.integers(pace))
+                while day < 300:
+                    rows[rhythm].append((member, day, item))
+                    day += pace if rhythm else 1 + int(random.exponential(pace))
+    ridges = {rhythm: timing._ridge(log_of(*some), 300, 7) for rhythm, some in rows.items()}
+    assert ridges[True] == RIDGES[0]
+    assert ridges[False] is None or ridges[False] > RIDGES[0]
 
 
 def test_a_short_history_has_a_short_horizon() -> None:
