@@ -107,10 +107,19 @@ def bare_coupons(connection: Connection, member: int, since: datetime, *, many: 
 
 def categories_offered(connection: Connection, campaign: str, since: datetime) -> dict[int, set[str]]:
     """Return the category codes a campaign has offered to each member since then."""
+    return _offered(connection, campaign, since, "category")
+
+
+def products_offered(connection: Connection, campaign: str, since: datetime) -> dict[int, set[str]]:
+    """Return the articles (sku) a campaign has offered to each member since then."""
+    return _offered(connection, campaign, since, "product")
+
+
+def _offered(connection: Connection, campaign: str, since: datetime, what: str) -> dict[int, set[str]]:
     found: dict[int, set[str]] = defaultdict(set)
     for member, trace in connection.execute(_RECENT, {"which": campaign, "since": since}):
-        if trace and trace.get("category"):
-            found[member].add(trace["category"])
+        if trace and trace.get(what):
+            found[member].add(trace[what])
     return dict(found)
 
 

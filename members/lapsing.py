@@ -13,7 +13,7 @@ from members.tables import Coupon, Erasure, Member, Order, OrderLine, Product, t
 orders, lines, products, members = table(Order), table(OrderLine), table(Product), table(Member)
 coupons, erasures = table(Coupon), table(Erasure)
 PUSHED = ("marketing", "reminder")
-_BOUGHT = (
+_SINCE = (
     select(orders.c.id)
     .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
     .where(
@@ -22,10 +22,11 @@ _BOUGHT = (
         orders.c.at <= bindparam("until"),
         orders.c.state != "refunded",
         KEPT,
-        products.c.category == bindparam("code"),
     )
     .limit(1)
 )
+_BOUGHT = _SINCE.where(products.c.category == bindparam("code"))
+_TOOK = _SINCE.where(products.c.sku == bindparam("sku"))
 _STILL_HELD = (
     select(func.count())
     .select_from(coupons)
@@ -45,6 +46,12 @@ def bought(connection: Connection, member: int, category: str, *, since: datetim
     return connection.execute(_BOUGHT, bound).scalar_one_or_none() is not None
 
 
+def took(connection: Connection, member: int, sku: str, *, since: datetime, until: datetime) -> bool:
+    """Tell whether the member bought this article after `since` up to `until`."""
+    bound = {"member": member, "sku": sku, "since": since, "until": until}
+    return connection.execute(_TOOK, bound).scalar_one_or_none() is not None
+
+
 def _unused(connection: Connection, member: int, waiting: Sequence[int]) -> bool:
     return bool(connection.execute(_STILL_HELD, {"waiting": list(waiting), "member": member}).scalar_one())
 
@@ -53,8 +60,9 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     """Return why a message in the outbox must not go out any more, or nothing when it may.
 
     Only what was pushed can lapse: what a member asked for is theirs. `row` needs id, kind, member_id, campaign,
-    content and created_at; content's `personal`, `until_bought` (a category) and `until_used` (coupons) say what it
-    rests on. A member with a budget is held: no two messages that leave at once take its last place both.
+    content and created_at; content's `personal`, `until_bought` (a category), `until_took` (an article) and
+    `until_used` (coupons) say what it rests on. A member with a budget is held: no two messages that leave at once take
+    its last place both.
     """
     if row.kind not in PUSHED or row.member_id is None:
         return ""
@@ -71,6 +79,9 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     if (waiting := row.content.get("until_used")) and not _unused(connection, row.member_id, waiting):
         return "券已经用了"
     if category and bought(connection, row.member_id, category, since=row.created_at, until=now):
+        return "会员已经买了"
+    article = row.content.get("until_took")
+    if article and took(connection, row.member_id, article, since=row.created_at, until=now):
         return "会员已经买了"
     if wants.attention is not None and _spent(connection, row, wants.attention, now):
         return "会员设定的条数已满"

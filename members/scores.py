@@ -2,8 +2,9 @@
 
 A suggestion is [sku, probability, long-term, short-term, kind, words]; a cycle is [category, last day, mean gap, due
 day, chance of return, purchase days, [chance that a reminder hits on the row's day, the next day, …]]; None instead
-of cycles says that nothing was forecast. A companion is [sku, times chance, confidence]. Days are ISO dates. Who
-refused personal choices has no row.
+of cycles says that nothing was forecast. An upgrade is ["premium", usual sku, dearer sku, chance, 分 more a piece] or
+["companion", usual sku, sku of what goes with it, share of receipts, times chance]. A companion is [sku, times chance,
+confidence]. Days are ISO dates. Who refused personal choices has no row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +62,8 @@ _STALE_PRODUCTS = delete(products).where(products.c.day < bindparam("before"))
 class Score:
     """The row of one member; `day` is the day whose morning it knows. `rhythm` and `silence` are days.
 
-    Its fields are the columns of MemberScore but `at`, in their order; they are typed as the JSON within them.
+    Its fields are the columns of MemberScore but `at`, in their order; they are typed as the JSON within them. A row
+    written before there were upgrades has None of them.
     """
 
     member: int
@@ -75,6 +77,7 @@ class Score:
     rfm: str = ""
     rfm_version: str = ""
     loyalty: str = ""
+    upgrades: Sequence[Sequence[Any]] | None = ()
 
 
 _COLUMNS = [scores.c.member_id, *(scores.c[column.name] for column in fields(Score)[1:])]
@@ -107,8 +110,9 @@ def put_many(connection: Connection, found: Sequence[Score], *, now: datetime) -
 
 def _row(score: Score) -> dict[str, Any]:
     row = {name.name: getattr(score, name.name) for name in fields(score)}
-    cycles = None if score.cycles is None else list(score.cycles)
-    return row | {"member_id": row.pop("member"), "suggestions": list(score.suggestions), "cycles": cycles}
+    cycles, upgrades = (None if some is None else list(some) for some in (score.cycles, score.upgrades))
+    listed = {"suggestions": list(score.suggestions), "cycles": cycles, "upgrades": upgrades}
+    return row | {"member_id": row.pop("member"), **listed}
 
 
 def of_members(connection: Connection, wanted: Sequence[int]) -> dict[int, Score]:

@@ -15,7 +15,7 @@ from members.products import KEPT
 from members.tables import Category, Order, OrderLine, Product, table
 
 WINDOW_DAYS, WINDOW_ORDERS = 28, 2000
-BUYERS = 3
+BUYERS, SKUS_AT_ONCE = 3, 500
 orders, lines, products, categories = table(Order), table(OrderLine), table(Product), table(Category)
 _window = (
     select(orders.c.id, func.coalesce(orders.c.member_id, -orders.c.id).label("buyer"))
@@ -101,6 +101,15 @@ def together(
         return []
     rows = connection.execute(_TOGETHER, _bound(now, zone, without) | {"skus": list(skus), "many": many})
     return [(row.sku, row.with_sku, int(row.buyers)) for row in rows]
+
+
+def look_up(connection: Connection, shelf: dict[str, Goods | None], skus: set[str]) -> None:
+    """Put these skus on the shelf unless they stand there already; None for one that is nowhere in the books."""
+    fresh = sorted(skus - shelf.keys())
+    for start in range(0, len(fresh), SKUS_AT_ONCE):
+        some = fresh[start : start + SKUS_AT_ONCE]
+        known = goods(connection, some)
+        shelf.update({sku: known.get(sku) for sku in some})
 
 
 def goods(connection: Connection, skus: Sequence[str]) -> Mapping[str, Goods]:

@@ -21,7 +21,7 @@ from recommend.rules import RecommendRules
 from recommend.scored import Scored
 from recommend.takings import Taken
 
-AT_ONCE, SKUS_AT_ONCE = 2_000, 500
+AT_ONCE = 2_000
 PRIOR, MOST, POPULAR = 3.0, 24, 30
 By = Literal["habit", "repurchase", "timing", "alike", "companion", "popular", "frequency"]
 OF_ARTICLES = ("habit", "alike", "companion")
@@ -68,7 +68,9 @@ class Reading:
             some = wanted[start : start + AT_ONCE]
             rows = scored.read(self.connection, some, business_date(self.now, self.zone), self.now)
             rows = {member: row for member, row in rows.items() if row.score.suggestions or row.score.cycles}
-            self._look_up({one[0] for row in rows.values() for one in row.score.suggestions})
+            baskets.look_up(
+                self.connection, self.shelf, {one[0] for row in rows.values() for one in row.score.suggestions}
+            )
             counted = [member for member in some if member not in rows]
             bought = dict(
                 features.read(
@@ -79,13 +81,6 @@ class Reading:
             for member in some:
                 found = self._by_row(rows[member]) if member in rows else self._by_counts(bought.get(member, {}))
                 yield member, sorted(found, key=lambda one: (-one.chance, one.category))[:MOST]
-
-    def _look_up(self, skus: set[str]) -> None:
-        fresh = sorted(skus - self.shelf.keys())
-        for start in range(0, len(fresh), SKUS_AT_ONCE):
-            some = fresh[start : start + SKUS_AT_ONCE]
-            known = baskets.goods(self.connection, some)
-            self.shelf |= {sku: known.get(sku) for sku in some}
 
     def _by_row(self, row: Scored) -> list[Likely]:
         some: dict[str, list[tuple[float, str, By, str]]] = {}

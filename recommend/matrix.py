@@ -63,7 +63,7 @@ class PurchaseLog:
     def __len__(self) -> int:
         return len(self.member)
 
-    def _only(self, rows: NDArray[Any]) -> "PurchaseLog":
+    def _only(self, rows: NDArray[Any] | slice) -> "PurchaseLog":
         names = ("member", "day", "item", "quantity", "amount")
         sold = None if self.sold is None else self.sold[rows]
         return replace(self, sold=sold, **{name: getattr(self, name)[rows] for name in names})
@@ -79,6 +79,11 @@ class PurchaseLog:
     def of(self, members: ArrayLike) -> "PurchaseLog":
         """Return the rows of these members (labels); codes keep their meaning."""
         return self._only(np.isin(self.members, np.asarray(members))[self.member])
+
+    def between(self, first: int, end: int) -> "PurchaseLog":
+        """Return the rows of the members with codes from `first` to before `end`; codes keep their meaning."""
+        low, high = np.searchsorted(self.member, (first, end))
+        return self._only(slice(low, high))
 
     def common(self, baskets: int) -> "PurchaseLog":
         """Return the rows of items seen in at least so many baskets (member-days); codes are made anew."""

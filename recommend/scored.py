@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -48,6 +48,31 @@ class Scored:
         open_ones = [one for one in self.score.cycles or () if one[0] not in self.categories]
         found = [Cycle.of(one, self.age) for one in open_ones]
         return sorted(found, key=lambda one: (-one.chance, one.due, one.category))
+
+    def upgrades(self) -> "list[Upgrade]":
+        """Return what the member could be led on to and has not bought since, in the night's order."""
+        found = [Upgrade(*one) for one in self.score.upgrades or ()]
+        return [one for one in found if one.sku not in self.skus]
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """An article to lead a member on to from their usual one.
+
+    Of a premium, `share` is the chance that it is taken up and `beyond` what it costs more a piece, in 分. Of a
+    companion, `share` of the receipts with the usual one have it too, `beyond` times as many as chance gives.
+    """
+
+    by: Literal["premium", "companion"]
+    usual: str
+    sku: str
+    share: float
+    beyond: float
+
+    def explain(self, usual: str, name: str) -> str:
+        """Return the sentence a member reads, from the names of both articles."""
+        told = wording.premium if self.by == "premium" else wording.companion
+        return told(usual, name, self.share, self.beyond)
 
 
 @dataclass(frozen=True, slots=True)

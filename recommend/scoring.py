@@ -5,7 +5,7 @@ Without a model a row has neither, and serving answers by counts.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from recommend.ranked import POPULAR, Ranked
 from recommend.scored import Cycle
 from recommend.standing import Standing
 from recommend.timing import BLOCK, Forecast, TimingModel
+from recommend.upgrades import Upgrades
 
 SUGGESTED, NEW, CYCLES, LEAST_CHANCE = 24, 5, 20, 0.03
 SOON_CHANCE, LONG_AGO = 0.3, 365
@@ -38,6 +39,7 @@ class Scorer:
     today: int
     learnt: Learnt | None
     timing: TimingModel | None
+    upgrades: Upgrades | None = None
 
     def scores(self, scheme: Any = None) -> Iterator[list[Score]]:
         """Yield the rows of so many members after so many, in the order of the log's members."""
@@ -75,9 +77,11 @@ class Scorer:
         where: Standing,
     ) -> Iterator[Score]:
         category, day = self.shelf.category_of(), day_of(self.today)
+        led = {} if self.upgrades is None else self.upgrades.of(first, first + len(members))
         for place, member in enumerate(members.tolist()):
             due = None if cycles is None else cycles.get(first + place, [])
-            yield where.score(first + place, member, day, _told_due(wanted[place], due or [], category), due)
+            score = where.score(first + place, member, day, _told_due(wanted[place], due or [], category), due)
+            yield replace(score, upgrades=led.get(first + place, []))
 
     def _suggestions(self, placed: NextBasket, members: Rows) -> list[Suggested]:
         """Return per member the suggestions with their reasons, then a few articles that are new to them."""

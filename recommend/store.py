@@ -23,9 +23,10 @@ from recommend.rfm import RfmScheme
 from recommend.rules import RecommendRules
 from recommend.scoring import Scorer
 from recommend.standing import WINDOW
+from recommend.upgrades import Upgrades
 
 AT_ONCE = 500
-COMPANIONS, COMPANION_DAYS, COMPANION_MEMBERS = 5, 180, 40_000
+COMPANIONS, COMPANION_DAYS, SAMPLE = 5, 180, 40_000
 SCHEME, LAST, TRIED = "recommend:rfm", "recommend:night", "recommend:fit:"
 Told = Callable[[str, int, int | None], None]
 
@@ -91,12 +92,13 @@ class Store:
         kinds = self._due(now) if fit is None else models.KINDS if fit else ()
         if kinds:
             night.outcomes = self.fit(log, shelf, today, now, told, kinds)
-        scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING))
+        part = _sample(log)
+        upgrades = Upgrades.learn(log, part, shelf, today, self.rules, self._companions(part, shelf, today))
+        scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING), upgrades)
         total = len(log.members)
         for block in scorer.scores(self.scheme(log, today)):
             night.members += self._put(block, now)
             told("打分", min(night.members, total), total)
-        self._companions(log, shelf, today)
         night.tags = self._tag(log, shelf, today, now, told)
         with self.database.transaction() as connection:
             scores.drop_before(connection, day_of(today) - timedelta(days=scores.FRESH_DAYS))
@@ -192,19 +194,24 @@ class Store:
                 changed += inferring.end(connection, left[start : start + AT_ONCE], now=now)
         return changed
 
-    def _companions(self, log: PurchaseLog, shelf: Shelf, today: int) -> None:
-        """Write what goes with each article beyond chance, learnt from the last half year of a sample of members."""
-        stride = -(-len(log.members) // COMPANION_MEMBERS)
-        part = log if stride <= 1 else log.of(log.members[::stride])
+    def _companions(self, part: PurchaseLog, shelf: Shelf, today: int) -> dict[int, list[list[Any]]]:
+        """Write what goes with each article beyond chance, of the last half year; return it by the article's code."""
         try:
             found = association.pairs(part, today, since=today - COMPANION_DAYS).companions()
         except BadPurchases:
-            return
+            return {}
         beside = _beside(found, shelf)
-        chosen = [(int(log.items[code]), some) for code, some in sorted(beside.items())]
+        chosen = [(int(part.items[code]), some) for code, some in sorted(beside.items())]
         for start in range(0, len(chosen), AT_ONCE):
             with self.database.transaction() as connection:
                 scores.put_companions(connection, day_of(today), dict(chosen[start : start + AT_ONCE]))
+        return beside
+
+
+def _sample(log: PurchaseLog) -> PurchaseLog:
+    """Return the rows of so many members that what goes with what can be learnt in bounded memory."""
+    stride = -(-len(log.members) // SAMPLE)
+    return log if stride <= 1 else log.of(log.members[::stride])
 
 
 def _beside(found: association.Pairs, shelf: Shelf) -> dict[int, list[list[Any]]]:

@@ -3,7 +3,8 @@
 Unit price = 分 a piece over the shop before the cut (pack sizes are not told apart). Within a type, the usual article
 is the one bought on most days. chance(a → b) = (members who first bought a and later b) / (members who bought a +
 PULL), the pseudo-count standing for members who never will. Offered is the b that
-maximises chance · extra 分 (the money expected), or the chance alone.
+maximises chance · extra 分 (the money expected), or the chance alone. Steps are learnt once, of a sample where members
+are many, and offered to some members after others.
 """
 
 from dataclasses import dataclass
@@ -49,20 +50,43 @@ class Tried:
     days: Whole
 
 
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Steps from an item (code) to a dearer one of its type, those from one item together and the best first.
+
+    `kind`: the type (code) of each item, −1 for none. `extra` is 分 a piece.
+    """
+
+    kind: Whole
+    before: Whole
+    after: Whole
+    extra: Figures
+    chance: Figures
+
+
+def kinds(log: PurchaseLog, types: ArrayLike) -> Whole:
+    """Return each item's type as a code, −1 where it is ''; BadPurchases when there isn't one for each item."""
+    names, found = np.unique(np.asarray(types).astype(str), return_inverse=True)
+    if len(found) != len(log.items):
+        raise BadPurchases("one type is needed for each item")
+    return np.where(names[found] == "", -1, found)
+
+
 def tried(log: PurchaseLog, cut: int, types: ArrayLike) -> Tried:
     """Return what each member tried before day `cut`; `types` gives each item's type, '' for none."""
-    names, kinds = np.unique(np.asarray(types).astype(str), return_inverse=True)
-    if len(kinds) != len(log.items):
-        raise BadPurchases("one type is needed for each item")
-    past = log.before(cut)
+    kind, past = kinds(log, types), log.before(cut)
     if not len(past):
         raise BadPurchases(f"no purchases before day {cut}")
-    pair = past.member.astype(np.int64) * len(log.items) + past.item
+    return _tried(past, kind)
+
+
+def _tried(past: PurchaseLog, kind: Whole) -> Tried:
+    pair = past.member.astype(np.int64) * len(past.items) + past.item
     keys, at, days = np.unique(pair, return_index=True, return_counts=True)
-    member, item, first = keys // len(log.items), keys % len(log.items), past.day[at].astype(np.int64)
-    order = np.lexsort((item, first, kinds[item], member))
-    order = order[names[kinds[item[order]]] != ""]
-    return Tried(member[order], kinds[item[order]], item[order], first[order], days[order])
+    member, item, first = keys // len(past.items), keys % len(past.items), past.day[at].astype(np.int64)
+    order = np.lexsort((item, first, kind[item], member))
+    order = order[kind[item[order]] >= 0]
+    return Tried(member[order], kind[item[order]], item[order], first[order], days[order])
 
 
 def steps(found: Tried) -> tuple[Whole, Whole, Whole]:
@@ -73,7 +97,7 @@ def steps(found: Tried) -> tuple[Whole, Whole, Whole]:
         same &= found.first[lag:] > found.first[:-lag]
         parts.append(np.stack([found.item[:-lag][same], found.item[lag:][same]]))
     every = np.concatenate(parts, axis=1)
-    width = int(found.item.max()) + 1
+    width = int(found.item.max(initial=0)) + 1
     keys, count = np.unique(every[0] * width + every[1], return_counts=True)
     return keys // width, keys % width, count
 
@@ -86,36 +110,67 @@ def trade_ups(
 
     Only steps that at least `least` members took are offered.
     """
+    return offered(log, cut, ladder(log, cut, types, dearer=dearer, least=least, prefer=prefer))
+
+
+def ladder(
+    log: PurchaseLog, cut: int, types: ArrayLike, *, dearer: float = DEARER, least: int = LEAST,
+    prefer: Literal["money", "chance"] = "money", sold: ArrayLike | None = None,
+) -> Ladder:  # fmt: skip
+    """Return the steps that members took before day `cut`; `sold`: which items can be bought today, all when None."""
     found = tried(log, cut, types)
     price = unit_price(log.before(cut))
     before, after, took = steps(found)
     with np.errstate(invalid="ignore"):
         fit = (price[after] >= dearer * price[before]) & (price[after] <= AT_MOST * price[before]) & (took >= least)
+    if sold is not None:
+        fit &= np.asarray(sold, dtype=np.bool_)[after]
     before, after, took = before[fit], after[fit], took[fit]
     chance = took / (np.bincount(found.item, minlength=len(log.items))[before] + PULL)
     extra = price[after] - price[before]
     order = np.lexsort((after, -chance * extra if prefer == "money" else -chance, before))
-    return _offered(log, found, before[order], after[order], extra[order], chance[order])
+    return Ladder(kinds(log, types), before[order], after[order], extra[order], chance[order])
 
 
-def _offered(
-    log: PurchaseLog, found: Tried, before: Whole, after: Whole, extra: Figures, chance: Figures
-) -> TradeUps:  # fmt: skip
+def offered(log: PurchaseLog, cut: int, steps: Ladder, *, since: int | None = None, often: int = 1) -> TradeUps:
+    """Return each member's best offers before day `cut`; BadPurchases without purchases.
+
+    Usual is only what was bought on `often` days or more from day `since` on; what was ever tried is not offered.
+    """
+    past = log.before(cut)
+    if not len(past):
+        raise BadPurchases(f"no purchases before day {cut}")
+    found = _tried(past, steps.kind)
+    lately = found if since is None else _tried(past.since(since), steps.kind)
+    member, usual = _usual(lately, often)
+    begin = np.searchsorted(steps.before, usual)
+    end = np.searchsorted(steps.before, usual, side="right")
+    picked = _first_untried(found, len(log.items), member, steps.after, begin, end)
+    some = picked >= 0
+    step = picked[some]
+    return TradeUps(
+        log.members, log.items, member[some], usual[some], steps.after[step], steps.extra[step], steps.chance[step]
+    )
+
+
+def _usual(found: Tried, often: int) -> tuple[Whole, Whole]:
+    """Return (member, item) of the article of each type that was bought on most days, the latest begun of equals."""
     order = np.lexsort((found.item, -found.first, -found.days, found.kind, found.member))
     head = np.ones(len(order), dtype=np.bool_)
     member, kind = found.member[order], found.kind[order]
     head[1:] = (member[1:] != member[:-1]) | (kind[1:] != kind[:-1])
-    member, usual = member[head], found.item[order][head]
-    begin, end = np.searchsorted(before, usual), np.searchsorted(before, usual, side="right")
-    width = len(log.items)
+    head &= found.days[order] >= often
+    return member[head], found.item[order][head]
+
+
+def _first_untried(found: Tried, width: int, member: Whole, after: Whole, begin: Whole, end: Whole) -> Whole:
+    """Return for each member the first step of `begin` … `end` to what they never tried, −1 where there is none."""
     known = np.sort(found.member * width + found.item)
-    picked = np.full(len(usual), -1, dtype=np.int64)
+    picked = np.full(len(member), -1, dtype=np.int64)
     for place in range(int((end - begin).max(initial=0))):
         open_ = np.flatnonzero((picked < 0) & (begin + place < end))
         wanted = member[open_] * width + after[begin[open_] + place]
         at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
         fresh = open_[known[at] != wanted]
         picked[fresh] = begin[fresh] + place
-    some = picked >= 0
-    step = picked[some]
-    return TradeUps(log.members, log.items, member[some], usual[some], after[step], extra[step], chance[step])
+    return picked

@@ -32,5 +32,15 @@ def together(name: str) -> str:
     return f"常和{name}一起买"
 
 
+def premium(usual: str, name: str, chance: float, extra: float) -> str:
+    """Return how many who bought the usual article took up the dearer one, and what it costs more (分)."""
+    return f"您常买{usual};买过它的会员后来有{chance:.0%}也买了{name},每件多{extra / 100:.2f}元"
+
+
+def companion(usual: str, name: str, share: float, beyond: float) -> str:
+    """Return how many receipts with the usual article hold the other one too, and that this is no chance."""
+    return f"您常买{usual};有它的小票里{share:.0%}同时买了{name},是各买各的{beyond:.1f}倍"
+
+
 def _day(day: date) -> str:
     return f"{day.month} 月 {day.day} 日"

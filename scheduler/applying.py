@@ -19,7 +19,7 @@ from scheduler import campaigns, pack_giving, packs
 from scheduler.audience import SEND
 from scheduler.legality import refused
 from scheduler.plan import Plan, audience, check_fresh, coupon_title, load_plan, mark_applied
-from scheduler.rules import Campaign, CouponPack, PushRules, Repurchase
+from scheduler.rules import Campaign, CouponPack, PushRules, Repurchase, TradeUp
 
 CHUNK, PACKS_AT_ONCE, TRIES = 100, 10, 4
 ACTOR = "campaign"
@@ -106,9 +106,7 @@ def _one(connection: Connection, plan: Plan, row: Any, rules: PushRules, now: da
     if connection.execute(select(messages.c.id).where(messages.c.key == key)).scalar_one_or_none() is not None:
         return "already"
     campaign = rules.campaigns[plan.campaign]
-    category = row.trace.get("category", "")
-    reminder = isinstance(campaign, Repurchase)
-    if reminder and lapsing.bought(connection, row.member_id, category, since=plan.made_at, until=now):
+    if _bought(connection, campaign, row, plan.made_at, now):
         return "no_longer"
     savepoint = connection.begin_nested()
     try:
@@ -124,6 +122,16 @@ def _one(connection: Connection, plan: Plan, row: Any, rules: PushRules, now: da
         return "already"
     savepoint.commit() if created else savepoint.rollback()
     return "put" if created else "already"
+
+
+def _bought(connection: Connection, campaign: Campaign, row: Any, since: datetime, now: datetime) -> bool:
+    """Tell whether the member has bought since the plan what this would remind of or lead on to."""
+    match campaign:
+        case Repurchase():
+            return lapsing.bought(connection, row.member_id, row.trace.get("category", ""), since=since, until=now)
+        case TradeUp():
+            return lapsing.took(connection, row.member_id, row.trace["product"], since=since, until=now)
+    return False
 
 
 def _write(
@@ -177,7 +185,7 @@ def _issue(
     return coupons.issue(
         connection, row.template, rule, row.member_id, key=key, by=f"{ACTOR}:{plan.campaign}", reason=row.reason,
         zone=rules.base.shop.zone, now=now, decision=decision,
-        title=coupon_title(rule, row.trace.get("category_name", "")),
+        title=coupon_title(rule, row.trace),
     )  # fmt: skip
 
 
@@ -193,6 +201,8 @@ def _content(row: Any, campaign: Campaign, text: str, sms: str) -> dict[str, Any
     content |= {"sms": sms, "personal": row.trace.get("by") != campaigns.FOR_ALL}
     if isinstance(campaign, Repurchase):
         content["until_bought"] = row.trace.get("category")
+    if isinstance(campaign, TradeUp):
+        content["until_took"] = row.trace["product"]
     if row.trace.get("subscription"):
         content["subscription"] = row.trace["subscription"]
     return content

@@ -13,13 +13,13 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from members import attention, consent, erasing, segments
 from members.tables import Consent, Follower, Identity, Member, Outbox, table
-from scheduler import campaigns, packs, policy
+from scheduler import campaigns, packs, policy, trading_up
 from scheduler.campaigns import Candidate
 from scheduler.channels import WINDOW_AFTER_ACTION, WINDOW_AFTER_MESSAGE, Channel
 from scheduler.legality import refused
 from scheduler.packs import BY as PACK
 from scheduler.packs import Packed
-from scheduler.rules import Campaign, CouponPack, PersonalOffer, PushRules
+from scheduler.rules import Campaign, CouponPack, PersonalOffer, PushRules, TradeUp
 
 CHUNK = 500
 SEND, HOLD_OUT, HOLD_OUT_GLOBAL, NO_COUPON = "send", "hold_out", "hold_out_global", "no_coupon"
@@ -127,7 +127,8 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
         for member in desk.plain:
             offers[member].trace["cost"] = desk.plain_cost
     else:
-        offers |= {one.member: one for one in campaigns.candidates(connection, name, rules, personal, now)}
+        found = trading_up.candidates if isinstance(campaign, TradeUp) else campaigns.candidates
+        offers |= {one.member: one for one in found(connection, name, rules, personal, now)}
     funnel.keep("没有合适的优惠" if kind == "marketing" else "没有到期的补货", offers)
     held = _hold_out(name, campaign, rules, funnel)
     capped = policy.capped(connection, rules.policy.at_most, kind, now)

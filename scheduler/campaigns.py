@@ -32,7 +32,8 @@ _REMINDED = select(outbox.c.member_id, outbox.c.topic).where(
 class Candidate:
     """What a campaign would offer one member, and why; without a category it is the offer for everybody.
 
-    `coupons`: those of a pack, the best first, each as it will stand in its decision.
+    `coupons`: those of a pack, the best first, each as it will stand in its decision. `product` is the name of the
+    article that is offered, `usual` of the one that led to it.
     """
 
     member: int
@@ -42,6 +43,8 @@ class Candidate:
     last: date | None = None
     days: int = 0
     topic: str = ""
+    product: str = ""
+    usual: str = ""
     trace: dict[str, Any] = field(default_factory=dict)
     coupons: Sequence[Mapping[str, Any]] = ()
 
@@ -143,7 +146,7 @@ def _reminder(
         "floor": remind.confidence,
     }  # fmt: skip
     reason = f"您常买的{name}:{best.explain()}"
-    return Candidate(member, reason, best.item, name, best.last, best.gap, _topic(best.item, best.last), trace)
+    return Candidate(member, reason, best.item, name, best.last, best.gap, _topic(best.item, best.last), trace=trace)
 
 
 def _foreseen(
@@ -170,7 +173,8 @@ def _foreseen(
         "floor": remind.confidence, "scored": row.score.day.isoformat(),
     }  # fmt: skip
     reason = f"您常买的{name}:{best.explain()}"
-    return Candidate(member, reason, best.category, name, best.last, best.gap, _topic(best.category, best.last), trace)
+    topic = _topic(best.category, best.last)
+    return Candidate(member, reason, best.category, name, best.last, best.gap, topic, trace=trace)
 
 
 def _topic(category: str, last: date) -> str:
@@ -205,7 +209,7 @@ def fill(text: str, candidate: Candidate, tier: str, *, coupon: str, year: bool 
     last = "" if day is None else f"{f'{day.year}年' if year else ''}{day.month}月{day.day}日"
     return text.format(
         member=f"{tier}会员" if tier else "会员", category=candidate.category_name, last=last, days=candidate.days,
-        coupon=coupon,
+        coupon=coupon, product=candidate.product, usual=candidate.usual,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from members.coupons import CATEGORY, PRODUCT
 from members.rules import CouponRule
 from members.segments import EVERYBODY
 from scheduler.channels import RULES, Channel
-from scheduler.rules import Campaign, Repurchase
+from scheduler.rules import Campaign, Repurchase, TradeUp
 
 NOT_MASS = "每位会员的文案和券码不同,mass 群发只能发同一内容"
 Problem = tuple[tuple[str | int, ...], str, str | None]
@@ -44,22 +44,32 @@ def _unfit(campaign: Campaign, field: str, rule: CouponRule) -> str:
     narrow = bool(scope.category or scope.products or scope.brands)
     if field == "plain" and CATEGORY in rule.title + scope.category:
         return "按品类发,不能当通用券"
+    if field == "template" and isinstance(campaign, TradeUp):
+        if scope.category != CATEGORY and scope.products != [PRODUCT]:
+            return f'不是按每个人发的:要写 scope.products: ["{PRODUCT}"] 或 scope.category: "{CATEGORY}"'
+        return _wrong_title(rule)
     if field in ("plain", "template") and (PRODUCT in rule.title or PRODUCT in scope.products):
-        return "按商品发,只能放在券包的 offer.product 里"
+        return "按商品发,只能放在券包的 offer.product 或升级推荐里"
     if field == "product":
         if rule.percent is None and rule.off is None:
             return "不能当品类券:要写 percent 或 off,才算得出预计花多少"
         if not scope.category and not scope.products:
             return f"没有限定品类或商品:要写 scope.category(可以是 {CATEGORY})或 scope.products"
-        if scope.category != CATEGORY and CATEGORY in rule.title:
-            return f"的标题里有 {CATEGORY},scope.category 也要写 {CATEGORY}"
-        if PRODUCT in rule.title and PRODUCT not in scope.products:
-            return f"的标题里有 {PRODUCT},scope.products 也要写 {PRODUCT}"
+        return _wrong_title(rule)
     if field == "spend":
         if rule.off is None or not rule.off < rule.over:
             return "不是满减券:off 和 over 都要写,off 小于 over"
         if narrow or CATEGORY in rule.title or PRODUCT in rule.title:
             return "限定了品类、商品或品牌,不能当满减券"
+    return ""
+
+
+def _wrong_title(rule: CouponRule) -> str:
+    """Return what a title names that the coupon is not on."""
+    if rule.scope.category != CATEGORY and CATEGORY in rule.title:
+        return f"的标题里有 {CATEGORY},scope.category 也要写 {CATEGORY}"
+    if PRODUCT in rule.title and PRODUCT not in rule.scope.products:
+        return f"的标题里有 {PRODUCT},scope.products 也要写 {PRODUCT}"
     return ""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from members.coupons import CATEGORY, PRODUCT
 from members.db import Database
 from members.rules import CouponRule
 from members.tables import Audience, CampaignPlan, table
@@ -118,7 +119,7 @@ def _row(one: Chosen, name: str, rules: PushRules, packed: Packed | None) -> dic
     trace = candidate.trace | {"topic": candidate.topic, "segment": campaign.to}
     rule = rules.subscriptions.get(campaign.subscription or "")
     template = campaigns.template_of(campaign, candidate)
-    title = coupon_title(rules.base.coupons.get(template), candidate.category_name)
+    title = coupon_title(rules.base.coupons.get(template), candidate.trace)
     if rule is not None and candidate.category:
         trace["subscription"] = campaigns.notice(rule, candidate, one.tier, title)
     return {
@@ -130,7 +131,7 @@ def _row(one: Chosen, name: str, rules: PushRules, packed: Packed | None) -> dic
 def _offers(sent: Sequence[Chosen], packed: Packed | None) -> dict[str, int]:
     if packed is not None:
         return dict(packed.offers())
-    return dict(Counter(one.candidate.category_name or "通用" for one in sent))
+    return dict(Counter(one.candidate.product or one.candidate.category_name or "通用" for one in sent))
 
 
 def _costs(
@@ -146,9 +147,12 @@ def _costs(
     return {"templates": issued, "cost": cost}
 
 
-def coupon_title(rule: CouponRule | None, category: str) -> str:
-    """Return the title of a template's copy for a category."""
-    return "" if rule is None else rule.title.replace("{category}", category)
+def coupon_title(rule: CouponRule | None, trace: Mapping[str, Any]) -> str:
+    """Return the title of a template's copy on the category or the article that a trace names."""
+    if rule is None:
+        return ""
+    category, product = (str(trace.get(f"{what}_name", "")) for what in ("category", "product"))
+    return rule.title.replace(CATEGORY, category).replace(PRODUCT, product)
 
 
 def _cost(issued: Mapping[str, int], rules: Mapping[str, CouponRule]) -> Cost:
@@ -168,7 +172,7 @@ def _sample(row: Mapping[str, Any], coupons: Mapping[str, CouponRule]) -> Sample
 def _shown(row: Mapping[str, Any], coupons: Mapping[str, CouponRule]) -> str:
     if pack := row["trace"].get("coupons"):
         return packs.words(row["text"], [one["title"] for one in pack])
-    title = coupon_title(coupons.get(row["template"]), row["trace"].get("category_name", ""))
+    title = coupon_title(coupons.get(row["template"]), row["trace"])
     return str(row["text"]).replace("{coupon}", f"「{title}」(券码发出时生成)")
 
 

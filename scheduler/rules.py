@@ -1,11 +1,11 @@
 """The sections of config.yaml that say whom to push what, when, and how often at most."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from scheduler.channels import Channel
 from scheduler.when import When
 
 PLACEHOLDERS = ("member", "category", "coupon", "last", "days")
+OF_ARTICLES = ("member", "category", "coupon", "product", "usual")
 MOST_PRODUCTS, MOST_SPENDS = 30, 10
 Path = tuple[str | int, ...]
 
@@ -102,7 +103,19 @@ class Remind(Section):
     confidence: Share = 0.4
 
 
+def _fillable(text: str | None, usable: Sequence[str]) -> str | None:
+    """Return a text with none but these placeholders."""
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(text or "") if field is not None]
+    except ValueError as error:
+        raise ValueError("花括号要成对,例如 {category}") from error
+    if unknown := [field for field in fields if field not in usable]:
+        raise ValueError(f"不认识的占位 {{{unknown[0]}}},可以用 {''.join(f'{{{name}}}' for name in usable)}")
+    return text
+
+
 class _Campaign(Section):
+    placeholders: ClassVar[Sequence[str]] = PLACEHOLDERS
     to: str = EVERYBODY
     say: str = Field(min_length=1, max_length=500)
     say_plain: str | None = Field(default=None, max_length=500)
@@ -115,14 +128,7 @@ class _Campaign(Section):
     @field_validator("say", "say_plain")
     @classmethod
     def _known_placeholders(cls, text: str | None) -> str | None:
-        try:
-            fields = [field for _, field, _, _ in Formatter().parse(text or "") if field is not None]
-        except ValueError as error:
-            raise ValueError("花括号要成对,例如 {category}") from error
-        if unknown := [field for field in fields if field not in PLACEHOLDERS]:
-            usable = "".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            raise ValueError(f"不认识的占位 {{{unknown[0]}}},可以用 {usable}")
-        return text
+        return _fillable(text, cls.placeholders)
 
     @field_validator("channels")
     @classmethod
@@ -157,6 +163,31 @@ class Repurchase(_Campaign):
         return self
 
 
+class TradeUp(_Campaign):
+    """A dearer article of a type the member buys habitually, or what goes with it, with or without a coupon on it.
+
+    `want`: which of the two, the one that is preferred first.
+    """
+
+    placeholders: ClassVar[Sequence[str]] = OF_ARTICLES
+    kind: Literal["trade_up"]
+    schedule: When = When(every="week", day="wednesday")
+    want: list[Literal["premium", "companion"]] = Field(
+        default=["premium", "companion"], min_length=1, description="premium 同类里更好的,companion 搭着买的;先写的优先"
+    )
+    offer: Offer | None = None
+
+    @model_validator(mode="after")
+    def _only_personal(self) -> "TradeUp":
+        if len(set(self.want)) != len(self.want):
+            raise ValueError("want 里同一样写了两次")
+        if "{coupon}" in self.say and self.offer is None:
+            raise ValueError("say 里写了 {coupon},还要写 offer")
+        if self.say_plain is not None or (self.offer is not None and self.offer.plain is not None):
+            raise ValueError("升级推荐只发给接受个性化的会员,不写 say_plain 和 offer.plain")
+        return self
+
+
 class CouponPack(_Campaign):
     """Coupons on what each member is likely to buy and spend-and-save ones that fit their baskets, within a budget."""
 
@@ -184,7 +215,7 @@ class CouponPack(_Campaign):
         return self
 
 
-Campaign = PersonalOffer | Repurchase | CouponPack
+Campaign = PersonalOffer | Repurchase | TradeUp | CouponPack
 CampaignRule = Annotated[Campaign, Field(discriminator="kind")]
 
 
@@ -226,7 +257,7 @@ class SubscriptionRule(Section):
     @classmethod
     def _known_placeholders(cls, fields: dict[str, str]) -> dict[str, str]:
         for text in fields.values():
-            _Campaign._known_placeholders(text)
+            _fillable(text, PLACEHOLDERS)
         return fields
 
 

@@ -39,7 +39,7 @@ class ModelVersion(SQLModel, table=True):
 class MemberScore(SQLModel, table=True):
     """What one member may want and when, as of the morning of `day`; made anew every night, never history.
 
-    `suggestions` and `cycles` are lists as members/scores.py describes. `rhythm` and `silence` are days.
+    `suggestions`, `cycles` and `upgrades` are lists as members/scores.py describes. `rhythm` and `silence` are days.
     """
 
     __tablename__ = "member_score"
@@ -55,6 +55,7 @@ class MemberScore(SQLModel, table=True):
     rfm: str = ""
     rfm_version: str = ""
     loyalty: str = ""
+    upgrades: list[Any] = json_column()
 
     __table_args__ = (Index("ix_member_score_stage", "stage"), Index("ix_member_score_decile", "value_decile"))
 

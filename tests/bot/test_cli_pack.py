@@ -8,13 +8,15 @@ import pytest
 
 from tests.support.terminal import Folder, memberbot
 
+PACK = "    kind: coupon_pack\n"
+
 
 @pytest.fixture
 def packing(shop: Folder) -> Folder:
     """The small demo with the pack of config.yaml switched on and nobody held out."""
     write(
         shop,
-        ("    on: false\n", "    on: true\n"),
+        (f"{PACK}    on: false\n", f"{PACK}    on: true\n"),
         ("hold_out: 10%", "hold_out: 0%"),
         ("  hold_out: 5%", "  hold_out: 0%"),
     )
@@ -87,7 +89,7 @@ def test_what_is_wrong_with_a_pack_is_said_with_its_place(bare: Folder) -> None:
         ("为您选了{coupon}。", "为您选了{coupon},{last}。", "say", "文案不能用 {last}"),
         ("{every: 2 months, day: 1,", "{every: 2 months, day: monday,", "schedule", "按月的要写 day(几号,1–28)"),
         ("{every: 2 months, day: 1,", "{every: 2 months, day: 30,", "schedule.day", "按月的写几号(1–28)"),
-        ("    on: false\n", "    on: false\n    chanels: 1\n", "chanels", "没有这个键"),
+        (f"{PACK}    on: false\n", f"{PACK}    on: false\n    chanels: 1\n", "chanels", "没有这个键"),
     ],
 )  # fmt: skip
 def test_each_mistake_in_a_pack(bare: Folder, right: str, wrong: str, place: str, complaint: str) -> None:

@@ -1,0 +1,72 @@
+"""Trade-up and cross-sell: what the night found that a member could be led on to, as it still stands today."""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from members import decisions
+from members.clock import business_date
+from recommend import baskets, features, scored
+from recommend.baskets import Goods
+from recommend.scored import Scored, Upgrade
+from scheduler.campaigns import Candidate
+from scheduler.rules import PushRules, TradeUp
+
+AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an offer is judged by: wanted ways, articles, categories never offered, and what rests for whom."""
+
+    want: Sequence[str]
+    shelf: Mapping[str, Goods | None]
+    without: Set[str]
+    rested: Mapping[int, Set[str]]
+
+    def candidate(self, member: int, row: Scored) -> Candidate | None:
+        """Return the first upgrade of the way preferred most that can be offered; None without one."""
+        resting = self.rested.get(member, set())
+        found = sorted(row.upgrades(), key=lambda one: self.want.index(one.by) if one.by in self.want else -1)
+        for one in found:
+            usual, offered = self.shelf[one.usual], self.shelf[one.sku]
+            if one.by not in self.want or one.sku in resting or usual is None or offered is None:
+                continue
+            if offered.active and self.without.isdisjoint((usual.category, offered.category)):
+                return _offer(member, one, usual, offered, row.score.day.isoformat())
+        return None
+
+
+def candidates(
+    connection: Connection, name: str, rules: PushRules, members: Sequence[int], now: datetime
+) -> Iterator[Candidate]:
+    """Yield what the campaign leads each of these members on to; who gets nothing is missing."""
+    campaign = rules.campaigns[name]
+    assert isinstance(campaign, TradeUp)
+    today, shelf = business_date(now, rules.base.shop.zone), dict[str, Goods | None]()
+    without = {"", *features.excluded_codes(rules.recommend, features.category_names(connection))}
+    rested = decisions.products_offered(connection, name, now - timedelta(days=rules.recommend.rest_days))
+    desk = Desk(campaign.want, shelf, without, rested)
+    for start in range(0, len(members), AT_ONCE):
+        rows = scored.read(connection, members[start : start + AT_ONCE], today, now)
+        skus = {sku for row in rows.values() for one in row.upgrades() for sku in (one.usual, one.sku)}
+        baskets.look_up(connection, shelf, skus)
+        for member, row in rows.items():
+            found = desk.candidate(member, row)
+            if found is not None:
+                yield found
+
+
+def _offer(member: int, one: Upgrade, usual: Goods, offered: Goods, scored_on: str) -> Candidate:
+    category = offered.category_name or offered.category
+    trace = {
+        "by": one.by, "category": offered.category, "category_name": category, "product": one.sku,
+        "product_name": offered.name, "usual": one.usual, "usual_name": usual.name, "share": one.share,
+        "extra" if one.by == "premium" else "beyond": one.beyond, "scored": scored_on,
+    }  # fmt: skip
+    return Candidate(
+        member, one.explain(usual.name, offered.name), offered.category, category, product=offered.name,
+        usual=usual.name, trace=trace,
+    )  # fmt: skip
