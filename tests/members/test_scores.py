@@ -84,7 +84,9 @@ def test_of_children_only_where_a_guardian_told_of_one(books: Database, vault: V
 
 def test_who_wants_nothing_personal_loses_and_gets_nothing(books: Database, vault: Vault) -> None:
     anna = member(books, vault)
-    row = Score(anna, date(2026, 11, 16), [["milk", 0.5, 0.4, 0.3, "habit", "买过 3 次"]], [], stage="active")
+    row = Score(
+        anna, date(2026, 11, 16), [["milk", 0.5, 0.4, 0.3, "habit", "买过 3 次"]], [], stage="active", upgrades=[]
+    )
     with books.transaction() as connection:
         assert scores.put_many(connection, [row], now=NOW) == 1
         assert scores.of_member(connection, anna) == row
@@ -100,7 +102,9 @@ def test_who_wants_nothing_personal_loses_and_gets_nothing(books: Database, vaul
 def test_a_row_is_replaced_and_can_be_taken_along(books: Database, vault: Vault) -> None:
     anna = member(books, vault)
     first = Score(anna, date(2026, 11, 15), [["milk", 0.5, 0.4, 0.3, "habit", "买过 3 次"]])
-    second = Score(anna, date(2026, 11, 16), [], [["milk", "2026-11-01", 7, "2026-11-18", 0.9, 5, [0.5]]], "active", 7)
+    cycle = ["milk", "2026-11-01", 7, "2026-11-18", 0.9, 5, [0.5]]
+    led = ["premium", "milk", "gold", 0.12, 500]
+    second = Score(anna, date(2026, 11, 16), [], [cycle], "active", 7, upgrades=[led])
     with books.transaction() as connection:
         scores.put_many(connection, [first], now=NOW)
         scores.put_many(connection, [second], now=NOW)
@@ -108,6 +112,7 @@ def test_a_row_is_replaced_and_can_be_taken_along(books: Database, vault: Vault)
         assert scores.summary(connection)["stages"] == {"active": 1}
         taken = exporting.gather(connection, vault, anna, NOW)["scores"]
         assert taken[0]["cycles"][0][:2] == ["milk", "2026-11-01"] and "member" not in taken[0]
+        assert taken[0]["upgrades"] == [led]
         assert scores.drop_before(connection, date(2026, 11, 17)) == 1
         assert scores.of_member(connection, anna) is None
 

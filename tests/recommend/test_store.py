@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, select, update
 
-from members import consent, inferring, models, scores, settings
+from members import consent, identity, inferring, models, scores, settings
 from members.db import Database
 from members.people import MemberView
 from members.scores import Score
@@ -196,6 +196,22 @@ def test_bread_and_sweets_are_companions_beyond_chance(night: NightShop) -> None
             assert (second.kind, second.category) == ("companion", "bread") and "糖果" in second.reason
             return
     raise AssertionError("everybody's first suggestion is bread")
+
+
+def test_who_buys_sweets_and_never_bread_is_led_on_to_it_by_the_night(night: NightShop) -> None:
+    with night.shop.database.reading() as connection:
+        goes_with = scores.companions(connection, [f"sweets-{kind}" for kind in (1, 2, 3)])
+    with night.shop.database.transaction() as connection:
+        member = identity.create(connection, night.shop.vault, tier="普卡", now=MONDAY)[0]
+    sweets = next(iter(goes_with))
+    for back in (9, 6, 3):
+        night.buys(member, TODAY - timedelta(days=back), sweets)
+    night.store.run(MONDAY, fit=False)
+    with night.shop.database.reading() as connection:
+        found = {row.member: row.upgrades for row in scores.of_members(connection, [member, *night.members]).values()}
+    assert {(one[0], one[1]) for one in found[member]} == {("companion", sweets)}
+    assert {one[2] for one in found[member]} == {one[0] for one in goes_with[sweets]}
+    assert any(found[one] for one in night.members)
 
 
 def test_an_old_row_counts_no_more(night: NightShop) -> None:

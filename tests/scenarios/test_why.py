@@ -100,6 +100,22 @@ def test_a_reason_about_everybody_names_everybodys_purchases(shop: Shop, member:
     assert said[2] == "用到的资料:店里所有顾客合在一起的购买情况。"
 
 
+@pytest.mark.parametrize("by", ["premium", "companion"])
+def test_a_reason_by_the_member_and_everybody_names_both(shop: Shop, member: int, by: str) -> None:
+    trace = {"by": by, "category": "M", "category_name": "牛奶", "product": "m2", "usual": "m1"}
+    offered(
+        shop,
+        member,
+        "milk-10",
+        "您常买鲜奶;买过它的会员后来有17%也买了鲜奶金装,每件多5.00元",
+        trace,
+        campaign="升级搭配",
+    )
+    said = shop.talker("o-anna").say("为什么").splitlines()
+    assert said[0] == "给您「牛奶九折券」,是因为:您常买鲜奶;买过它的会员后来有17%也买了鲜奶金装,每件多5.00元。"
+    assert "用到的资料:您近365天的购买记录,和店里所有会员合在一起的购买情况。" in said
+
+
 def test_a_coupon_nobody_decided_on_says_where_it_is_from(shop: Shop, member: int) -> None:
     issue(shop, member, "free-soup", key="k1")
     said = shop.talker("o-anna").say("为什么给我免费例汤")

@@ -228,7 +228,7 @@ BY_PRODUCT = {"title": "{product}立减5", "off": 5, "scope": {"products": ["{pr
     ("template", "offer", "complaint"),
     [
         (BY_PRODUCT, {"product": ["odd"]}, None),
-        (BY_PRODUCT, {"plain": "odd"}, "「odd」按商品发,只能放在券包的 offer.product 里"),
+        (BY_PRODUCT, {"plain": "odd"}, "「odd」按商品发,只能放在券包的 offer.product 或升级推荐里"),
         ({"title": "{product}九折", "percent": 10, "scope": {"category": "{category}"}}, {"product": ["odd"]},
          "「odd」的标题里有 {product},scope.products 也要写 {product}"),
         ({"title": "{product}满50减5", "off": 5, "over": 50}, {"spend": ["odd"]},
