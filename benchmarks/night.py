@@ -49,6 +49,11 @@ def books(folder: Path) -> Database:
     return Database(f"sqlite:///{folder / 'books.db'}")
 
 
+def price(item: int) -> int:
+    """Return what an item costs, 分: a type has cheap and dear ones."""
+    return 500 + 250 * (item // (3 * CATEGORIES) % 5)
+
+
 def fill(folder: Path, members: int) -> None:
     """Write the books of a shop."""
     database = books(folder)
@@ -60,7 +65,8 @@ def fill(folder: Path, members: int) -> None:
         ])  # fmt: skip
         connection.execute(insert(table(Product)), [
             {"id": number + 1, "sku": f"s{number}", "name": f"商品{number}", "category": f"c{number % CATEGORIES}",
-             "type": f"t{number % (3 * CATEGORIES)}", "own_brand": number % 5 == 0, "active": True, "price": 1000}
+             "type": f"t{number % (3 * CATEGORIES)}", "own_brand": number % 5 == 0, "active": True,
+             "price": price(number)}
             for number in range(ITEMS)
         ])  # fmt: skip
         people = [(number + 1, began, "active", "", True, 0, b"") for number in range(members)]
@@ -89,7 +95,7 @@ def _write(
     columns = ("id", "scope", "order_no", "member_id", "buyer", "at", "day", "total", "discount", "refunded",
                "paid_principal", "paid_gift", "state", "source", "by", "digest")  # fmt: skip
     lines = [
-        (owner, start + place, product, 1, 1000, 0, 0, 0)
+        (owner, start + place, product, 1, price(product - 1), 0, 0, 0)
         for place, (owner, product) in enumerate(zip(order.tolist(), item.tolist(), strict=True))
     ]
     names = ("order_id", "line_no", "product_id", "quantity", "amount", "discount", "refunded_quantity",
