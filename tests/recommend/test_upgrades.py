@@ -76,6 +76,16 @@ def test_what_is_not_sold_any_more_leads_nowhere() -> None:
     assert [one[0] for one in learnt(unsold=["gold"]).of(3, 4)[3]] == ["companion"]
 
 
+def test_what_costs_nothing_is_no_step_up() -> None:
+    log = from_arrays(
+        [who for who in (1, 2, 3, 4) for _ in range(2)], [50, 60] * 3 + [50, 70],
+        ["milk", "gold"] * 3 + ["milk", "milk"], [1] * 8, [0] * 8,
+    )  # fmt: skip
+    rice = log_of((9, 50, "rice"), (9, 50, "tea"))
+    both = log.extended(rice)
+    assert Upgrades.learn(both, both, shelf(), TODAY, RULES, {}).of(0, 5) == {}
+
+
 def test_a_shop_without_steps_has_companions_alone() -> None:
     log = log_of((1, 50, "rice"), (1, 60, "rice"), (2, 50, "milk"), (2, 60, "gold"), (3, 70, "tea"))
     found = Upgrades.learn(log, log, shelf(), TODAY, RULES, BESIDE).of(0, 3)
