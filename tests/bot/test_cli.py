@@ -111,7 +111,7 @@ def test_segments_are_counted_and_exported(shop: Folder) -> None:
 
 def test_a_campaign_is_listed_planned_and_applied_once(shop: Folder) -> None:
     listed = shop.json("campaign", "list")
-    assert [row["name"] for row in listed] == ["每周专属", "复购提醒", "双月券包"]
+    assert [row["name"] for row in listed] == ["每周专属", "复购提醒", "双月券包", "升级搭配"]
     plan = shop.json("campaign", "plan", "每周专属")
     sent = plan["arms"]["send"]
     assert 0 < sent <= 6
