@@ -17,6 +17,7 @@ from members.errors import MemberError
 from members.vault import mask_phone, normalise_phone
 from scheduler import applying, reports
 from scheduler import plan as plans
+from scheduler.campaigns import PlanError
 
 imports = typer.Typer(help="导入数据", no_args_is_help=True)
 segments = typer.Typer(help="人群", no_args_is_help=True)
@@ -98,7 +99,7 @@ def campaign_plan(name: str, config: ConfigPath = DEFAULT, json: Json = False) -
     service = open_service(config)
     try:
         plan = plans.make_plan(service.database, name, service.config.push_rules, service.clock.now())
-    except plans.PlanError as error:
+    except PlanError as error:
         refuse(str(error))
     show(plan.as_dict(), json, lambda _: out(reports.plan_text(plan)))
 
@@ -109,7 +110,7 @@ def campaign_apply(plan: str, config: ConfigPath = DEFAULT, json: Json = False) 
     service = open_service(config)
     try:
         applied = applying.apply_plan(service.database, plan, service.config.push_rules, service.clock.now())
-    except plans.PlanError as error:
+    except PlanError as error:
         refuse(str(error))
     show(asdict(applied), json, lambda _: out("\n".join(f"{k}\t{v}" for k, v in asdict(applied).items())))
 

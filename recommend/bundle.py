@@ -94,7 +94,7 @@ def likely_buyers(found: Tastes, item: int, kin: ArrayLike = ()) -> Audience:
     cosine = np.divide(both, buyers, out=np.zeros(len(both)), where=buyers > 0)
     every = np.asarray(found.weight.sum(axis=1)).ravel()
     of_kin = np.asarray(found.weight[:, like].sum(axis=1)).ravel()
-    score = _standard((found.weight @ cosine) / np.sqrt(1 + every)) + _standard(np.log1p(of_kin))
+    score = standard((found.weight @ cosine) / np.sqrt(1 + every)) + standard(np.log1p(of_kin))
     return Audience(found.members, score)
 
 
@@ -109,6 +109,7 @@ def bundle(slow: SlowItem, pairs: Pairs, found: Tastes, most: int, kin: ArrayLik
     return Bundle(slow, partner, float(pairs.beyond[row]), Audience(found.members, both).best(most))
 
 
-def _standard(values: Figures) -> Figures:
+def standard(values: Figures) -> Figures:
+    """Return values with mean 0 and deviation 1; all 0 where they do not differ."""
     spread = values.std()
     return np.asarray((values - values.mean()) / spread if spread > 1e-9 else np.zeros(len(values)))

@@ -19,7 +19,7 @@ from scheduler import campaigns, pack_giving, packs
 from scheduler.audience import SEND
 from scheduler.legality import refused
 from scheduler.plan import Plan, audience, check_fresh, coupon_title, load_plan, mark_applied
-from scheduler.rules import Campaign, CouponPack, PushRules, Repurchase, TradeUp
+from scheduler.rules import Bundle, Campaign, CouponPack, PushRules, Repurchase, TradeUp
 
 CHUNK, PACKS_AT_ONCE, TRIES = 100, 10, 4
 ACTOR = "campaign"
@@ -129,7 +129,7 @@ def _bought(connection: Connection, campaign: Campaign, row: Any, since: datetim
     match campaign:
         case Repurchase():
             return lapsing.bought(connection, row.member_id, row.trace.get("category", ""), since=since, until=now)
-        case TradeUp():
+        case TradeUp() | Bundle():
             return lapsing.took(connection, row.member_id, row.trace["product"], since=since, until=now)
     return False
 
@@ -201,7 +201,7 @@ def _content(row: Any, campaign: Campaign, text: str, sms: str) -> dict[str, Any
     content |= {"sms": sms, "personal": row.trace.get("by") != campaigns.FOR_ALL}
     if isinstance(campaign, Repurchase):
         content["until_bought"] = row.trace.get("category")
-    if isinstance(campaign, TradeUp):
+    if isinstance(campaign, TradeUp | Bundle):
         content["until_took"] = row.trace["product"]
     if row.trace.get("subscription"):
         content["subscription"] = row.trace["subscription"]

@@ -4,7 +4,7 @@ Hold-outs are taken from those for whom there is an offer and before the caps, b
 two arms differ in nothing but the message.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,13 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from members import attention, consent, erasing, segments
 from members.tables import Consent, Follower, Identity, Member, Outbox, table
-from scheduler import campaigns, packs, policy, trading_up
+from scheduler import bundling, campaigns, packs, policy, trading_up
 from scheduler.campaigns import Candidate
 from scheduler.channels import WINDOW_AFTER_ACTION, WINDOW_AFTER_MESSAGE, Channel
 from scheduler.legality import refused
 from scheduler.packs import BY as PACK
 from scheduler.packs import Packed
-from scheduler.rules import Campaign, CouponPack, PersonalOffer, PushRules, TradeUp
+from scheduler.rules import Bundle, Campaign, CouponPack, PersonalOffer, PushRules, TradeUp
 
 CHUNK = 500
 SEND, HOLD_OUT, HOLD_OUT_GLOBAL, NO_COUPON = "send", "hold_out", "hold_out_global", "no_coupon"
@@ -127,8 +127,7 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
         for member in desk.plain:
             offers[member].trace["cost"] = desk.plain_cost
     else:
-        found = trading_up.candidates if isinstance(campaign, TradeUp) else campaigns.candidates
-        offers |= {one.member: one for one in found(connection, name, rules, personal, now)}
+        offers |= {one.member: one for one in _found(campaign)(connection, name, rules, personal, now)}
     funnel.keep("没有合适的优惠" if kind == "marketing" else "没有到期的补货", offers)
     held = _hold_out(name, campaign, rules, funnel)
     capped = policy.capped(connection, rules.policy.at_most, kind, now)
@@ -141,6 +140,16 @@ def choose(connection: Connection, name: str, rules: PushRules, now: datetime) -
     sent = [Chosen(offers[member], SEND, reach[member], tiers[member]) for member in funnel.inside]
     others = [Chosen(offers[member], arm, "", tiers[member]) for member, arm in (held | without).items()]
     return Audience(funnel.steps, sent + others, packed)
+
+
+def _found(campaign: Campaign) -> Callable[..., Iterator[Candidate]]:
+    """Return what finds the offers of this kind of campaign."""
+    match campaign:
+        case TradeUp():
+            return trading_up.candidates
+        case Bundle():
+            return bundling.candidates
+    return campaigns.candidates
 
 
 def _hold_out(name: str, campaign: Campaign, rules: PushRules, funnel: Funnel) -> dict[int, str]:

@@ -28,6 +28,10 @@ _REMINDED = select(outbox.c.member_id, outbox.c.topic).where(
 )
 
 
+class PlanError(Exception):
+    """A plan that cannot be made or applied; the message is Chinese and says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What a campaign would offer one member, and why; without a category it is the offer for everybody.

@@ -12,11 +12,12 @@ from members.db import Database
 from members.notices import Say
 from members.vault import Vault
 from scheduler.applying import apply_plan
+from scheduler.campaigns import PlanError
 from scheduler.counter import CounterJobs
 from scheduler.coupons import CouponJobs
 from scheduler.loyalty import Nightly
 from scheduler.models import Night
-from scheduler.plan import PlanError, make_plan
+from scheduler.plan import make_plan
 from scheduler.privacy import PrivacyJobs
 from scheduler.rules import PushRules
 from scheduler.schedule import Job

@@ -6,7 +6,7 @@ from members.coupons import CATEGORY, PRODUCT
 from members.rules import CouponRule
 from members.segments import EVERYBODY
 from scheduler.channels import RULES, Channel
-from scheduler.rules import Campaign, Repurchase, TradeUp
+from scheduler.rules import Bundle, Campaign, Repurchase, TradeUp
 
 NOT_MASS = "每位会员的文案和券码不同,mass 群发只能发同一内容"
 Problem = tuple[tuple[str | int, ...], str, str | None]
@@ -48,6 +48,10 @@ def _unfit(campaign: Campaign, field: str, rule: CouponRule) -> str:
         if scope.category != CATEGORY and scope.products != [PRODUCT]:
             return f'不是按每个人发的:要写 scope.products: ["{PRODUCT}"] 或 scope.category: "{CATEGORY}"'
         return _wrong_title(rule)
+    if field == "template" and isinstance(campaign, Bundle):
+        if rule.bundle is None:
+            return "不是套餐券:要写 bundle,第一样是要清的"
+        return "发给每个人的都一样,标题里不能有花括号" if CATEGORY in rule.title or PRODUCT in rule.title else ""
     if field in ("plain", "template") and (PRODUCT in rule.title or PRODUCT in scope.products):
         return "按商品发,只能放在券包的 offer.product 或升级推荐里"
     if field == "product":

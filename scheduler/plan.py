@@ -21,6 +21,7 @@ from members.tables import Audience, CampaignPlan, table
 from scheduler import audience as audiences
 from scheduler import campaigns, packs
 from scheduler.audience import SEND, Chosen, Step
+from scheduler.campaigns import PlanError
 from scheduler.packs import Packed
 from scheduler.rules import Campaign, PushRules
 
@@ -29,10 +30,6 @@ SAMPLES = 5
 CHUNK = 500
 KEPT = ("steps", "arms", "channels", "offers", "cost", "samples", "templates")
 plans, audience = table(CampaignPlan), table(Audience)
-
-
-class PlanError(Exception):
-    """A plan that cannot be made or applied; the message is Chinese and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,8 @@ def _cost(issued: Mapping[str, int], rules: Mapping[str, CouponRule]) -> Cost:
 
 
 def _bound(rule: CouponRule) -> int | None:
-    return None if rule.gift or (rule.off is None and rule.cap is None) else (rule.off or rule.cap or 0) * 100
+    """Return what one copy costs at most, in 分; None where nobody wrote what the thing costs."""
+    return rule.worst_case() or None
 
 
 def _sample(row: Mapping[str, Any], coupons: Mapping[str, CouponRule]) -> Sample:

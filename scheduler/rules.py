@@ -18,6 +18,7 @@ from scheduler.when import When
 
 PLACEHOLDERS = ("member", "category", "coupon", "last", "days")
 OF_ARTICLES = ("member", "category", "coupon", "product", "usual")
+OF_BUNDLES = ("member", "coupon", "product")
 MOST_PRODUCTS, MOST_SPENDS = 30, 10
 Path = tuple[str | int, ...]
 
@@ -188,6 +189,22 @@ class TradeUp(_Campaign):
         return self
 
 
+class Bundle(_Campaign):
+    """Articles at one price for those likeliest to take them; the template's `bundle` has them, the slow one first."""
+
+    placeholders: ClassVar[Sequence[str]] = OF_BUNDLES
+    kind: Literal["bundle"]
+    schedule: When = When(every="month", day=1)
+    offer: Offer
+    likeliest: int = Field(default=300, ge=1, description="最多发给几位最可能买的会员")
+
+    @model_validator(mode="after")
+    def _only_personal(self) -> "Bundle":
+        if self.say_plain is not None or self.offer.plain is not None:
+            raise ValueError("套餐只发给接受个性化的会员,不写 say_plain 和 offer.plain")
+        return self
+
+
 class CouponPack(_Campaign):
     """Coupons on what each member is likely to buy and spend-and-save ones that fit their baskets, within a budget."""
 
@@ -215,7 +232,7 @@ class CouponPack(_Campaign):
         return self
 
 
-Campaign = PersonalOffer | Repurchase | TradeUp | CouponPack
+Campaign = PersonalOffer | Repurchase | TradeUp | Bundle | CouponPack
 CampaignRule = Annotated[Campaign, Field(discriminator="kind")]
 
 

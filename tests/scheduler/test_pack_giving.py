@@ -18,7 +18,8 @@ from members.db import Database
 from members.tables import Member, table
 from scheduler import applying, audience
 from scheduler.applying import apply_plan
-from scheduler.plan import PlanError, make_plan
+from scheduler.campaigns import PlanError
+from scheduler.plan import make_plan
 from tests.scheduler.pack_shop import PACK, TEMPLATES, PackShop, gone, pack_rules
 from tests.scheduler.small_shop import MONDAY, ZONE
 

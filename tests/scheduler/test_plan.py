@@ -14,7 +14,8 @@ from members import consent, decisions
 from members.tables import Audience, CampaignPlan, Decision, table
 from scheduler import policy, reports
 from scheduler.applying import Applied, apply_plan
-from scheduler.plan import Plan, PlanError, load_plan, make_plan
+from scheduler.campaigns import PlanError
+from scheduler.plan import Plan, load_plan, make_plan
 from tests.scheduler.small_shop import FUEL, MILK, MONDAY, RICE, SmallShop, ago, push_rules
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
