@@ -1,16 +1,21 @@
-"""The command line's boards: who carries the sales, and what goes with what."""
+"""The command line's boards: who carries the sales, what goes with what, and what lies."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bot.command_models import STAGES
 from bot.console import out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from handlers.copy import yuan
 
+COVER, WINDOW, MOST = 120.0, 90, 20
+
 if TYPE_CHECKING:
-    from recommend.boards import ValueBoard
+    from recommend.baskets import Goods
+    from recommend.boards import Lying, ValueBoard
     from recommend.books import Shelf
     from recommend.matrix import PurchaseLog
     from recommend.store import Store
@@ -55,6 +60,49 @@ def habits(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     lines += [f"{one.usual} → {one.dearer}\t{one.members}\t{one.chance:.1%}\t{yuan(one.extra)}" for one in steps]
     found = {"together": [asdict(one) for one in pairs], "steps": [asdict(one) for one in steps]}
     show(found, json, lambda _: out("\n".join(lines)))
+
+
+def slow(
+    file: Annotated[Path, typer.Argument(metavar="STOCK.csv", help="库存表:商品编码、库存,CSV 或 Parquet")],
+    cover: Annotated[float, typer.Option(min=0, help="照近来的卖法,超过几天才卖得完算滞销")] = COVER,
+    window: Annotated[int, typer.Option(min=1, max=3650, help="看近几天卖了多少")] = WINDOW,
+    most: Annotated[int, typer.Option(min=1, help="最多列几样")] = MOST,
+    config: ConfigPath = DEFAULT,
+    json: Json = False,
+) -> None:
+    """Say which articles of a stock list lie longest, and which article each could be bundled with."""
+    from members.importing import tabular_stock
+    from members.importing.tabular import TableError
+    from recommend import baskets, boards
+
+    try:
+        stock = tabular_stock.read(file)
+    except TableError as error:
+        refuse(str(error))
+    store, log, shelf, today = _read(config)
+    now = open_service(config).clock.now()
+    with store.database.reading() as connection:
+        known: dict[str, Goods | None] = {}
+        baskets.look_up(connection, known, set(stock))
+        sold = baskets.pieces_sold(connection, now=now, zone=store.zone, days=window)
+    goods = {sku: one for sku, one in known.items() if one is not None}
+    found = boards.lying(log, today, shelf, goods, stock, sold, window=window, cover=cover, most=most)
+    missing = sorted(set(stock) - goods.keys())
+    show(
+        {"slow": [asdict(one) for one in found], "unknown": missing}, json,
+        lambda _: out("\n".join(_slow_lines(found, missing, window))),
+    )  # fmt: skip
+
+
+def _slow_lines(found: "list[Lying]", missing: list[str], window: int) -> list[str]:
+    lines = [f"滞销\t库存\t近{window}天卖出\t还要卖几天\t可以搭\t是巧合的几倍\t原价合计"]
+    for one in found:
+        days = "卖不动" if one.cover is None else f"{one.cover:.0f}"
+        partner = f"{one.partner_name}({one.partner})\t{one.beyond}" if one.partner else "—\t—"
+        price = "—" if one.price is None else yuan(one.price)
+        lines.append(f"{one.name}({one.sku})\t{one.stock}\t{one.sold}\t{days}\t{partner}\t{price}")
+    lines += [] if found else ["没有滞销的商品"]
+    return lines + ([f"不认识的商品编码 {len(missing)} 个:{'、'.join(missing[:5])}"] if missing else [])
 
 
 def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int]:

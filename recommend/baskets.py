@@ -57,6 +57,15 @@ _TOGETHER = (
     .order_by(_buyers.desc(), products.c.sku, _own.c.sku)
     .limit(bindparam("many"))
 )
+_PIECES = (
+    select(products.c.sku, func.sum(lines.c.quantity - lines.c.refunded_quantity))
+    .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
+    .where(
+        orders.c.day >= bindparam("since"), orders.c.day < bindparam("today"), orders.c.at <= bindparam("moment"),
+        orders.c.state != "refunded", KEPT,
+    )
+    .group_by(products.c.sku)
+)  # fmt: skip
 _GOODS = (
     select(
         products.c.sku, products.c.name, products.c.category, categories.c.name.label("category_name"),
@@ -101,6 +110,13 @@ def together(
         return []
     rows = connection.execute(_TOGETHER, _bound(now, zone, without) | {"skus": list(skus), "many": many})
     return [(row.sku, row.with_sku, int(row.buyers)) for row in rows]
+
+
+def pieces_sold(connection: Connection, *, now: datetime, zone: ZoneInfo, days: int) -> dict[str, int]:
+    """Return {sku: pieces sold and kept} of so many whole days before today, to members and to others."""
+    today = business_date(now, zone)
+    bound = {"since": today - timedelta(days=days), "today": today, "moment": now}
+    return {sku: int(pieces) for sku, pieces in connection.execute(_PIECES, bound)}
 
 
 def look_up(connection: Connection, shelf: dict[str, Goods | None], skus: set[str]) -> None:

@@ -1,12 +1,14 @@
-"""Boards for marketers, worked out of the whole log on asking: who carries the sales, and what goes with what."""
+"""Boards for marketers, worked out of the whole log on asking: who carries the sales, what sells together or not."""
 
 from collections import Counter
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from recommend import association, trade_up, value
+from recommend import association, bundle, trade_up, value
+from recommend.baskets import Goods
 from recommend.books import Shelf
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.standing import Standing
@@ -53,6 +55,24 @@ class Step:
     extra: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """An article that lies: pieces in stock, sold of late, days they last (None: none sold), what to bundle it with.
+
+    `partner` is '' where nothing goes with it beyond chance; `price` is 分 for one of each, None where one has none.
+    """
+
+    sku: str
+    name: str
+    stock: int
+    sold: int
+    cover: float | None
+    partner: str = ""
+    partner_name: str = ""
+    beyond: float = 0.0
+    price: int | None = None
+
+
 def value_board(log: PurchaseLog, today: int, where: Standing) -> ValueBoard:
     """Return the value board of the year before the morning of `today`."""
     found = value.concentration(value.value(log, today))
@@ -97,6 +117,51 @@ def steps(log: PurchaseLog, today: int, shelf: Shelf, most: int = LISTED) -> lis
         )
         for row in best.tolist()
     ]  # fmt: skip
+
+
+def lying(
+    log: PurchaseLog, today: int, shelf: Shelf, goods: Mapping[str, Goods], stock: Mapping[str, int],
+    sold: Mapping[str, int], *, window: int, cover: float, most: int = LISTED,
+) -> list[Lying]:  # fmt: skip
+    """Return what lies longest of the articles (`goods`, by sku) and what each could be bundled with.
+
+    A partner is sold today, of another category, does not lie itself, and was bought with it beyond chance.
+    """
+    skus = [sku for sku in goods if goods[sku].active]
+    pieces = (np.array([of.get(sku, 0) for sku in skus], dtype=np.int64) for of in (stock, sold))
+    slow = bundle.slow_items(*pieces, window=window, cover=cover)
+    beside = _partners(log, today, shelf, {skus[one.item] for one in slow})
+    found = []
+    for one in slow[:most]:
+        sku = skus[one.item]
+        days = None if np.isinf(one.cover) else round(one.cover, 1)
+        with_it = beside.get(sku)
+        if with_it is None:
+            found.append(Lying(sku, goods[sku].name, one.stock, one.sold, days))
+            continue
+        partner, name, beyond, asked = with_it
+        price = goods[sku].price
+        both = None if price is None or not asked else price + asked
+        found.append(Lying(sku, goods[sku].name, one.stock, one.sold, days, partner, name, round(beyond, 2), both))
+    return found
+
+
+def _partners(log: PurchaseLog, today: int, shelf: Shelf, slow: Set[str]) -> dict[str, tuple[str, str, float, int]]:
+    """Return {sku: (sku of its partner, name, times chance, 分)}."""
+    try:
+        pairs = association.pairs(log, today).companions()
+    except BadPurchases:
+        return {}
+    lies = np.isin(shelf.sku.astype(str), sorted(slow))
+    other = shelf.category[pairs.left] != shelf.category[pairs.right]
+    fit = other & shelf.active[pairs.left] & shelf.active[pairs.right] & (lies[pairs.left] != lies[pairs.right])
+    pairs, found = pairs.kept(np.flatnonzero(fit)), {}
+    for item in np.flatnonzero(lies).tolist():
+        best = bundle.companion(item, pairs)
+        if best is not None:
+            sku, name, price = (column[best[0]] for column in (shelf.sku, shelf.name, shelf.price))
+            found[str(shelf.sku[item])] = str(sku), str(name), best[1], int(price)
+    return found
 
 
 def _named(shelf: Shelf, one: int, other: int) -> tuple[str, str]:

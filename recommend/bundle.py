@@ -1,4 +1,4 @@
-"""Bundles: slow stock, the article it goes with, and the members likeliest to take it.
+"""Slow stock, the article it goes with, and the members likeliest to take it.
 
 cover = pieces in stock / pieces sold a day in the window (days of inventory); slow is a cover above a limit, or no
 sale at all. A member's likelihood for an item: Σ_i cosine(i, item) · w_i / √(1 + Σ_i w_i) with w_i = log(1 + purchase
@@ -40,29 +40,29 @@ class Audience:
         return np.asarray(order[self.score[order] > 0])
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """Two articles (codes), one price: the slow one and its partner, times chance, and for whom (member codes)."""
+def slow_items(stock: ArrayLike, sold: ArrayLike, *, window: int, cover: float) -> list[SlowItem]:
+    """Return items whose stock would last longer than `cover` days, longest first.
 
-    slow: SlowItem
-    partner: int
-    beyond: float
-    members: Whole
-
-
-def slow_items(log: PurchaseLog, cut: int, stock: ArrayLike, *, window: int = 90, cover: float = 120) -> list[SlowItem]:
-    """Return items whose stock (pieces, one entry an item) would last longer than `cover` days, longest first."""
-    pieces = np.asarray(stock)
-    if len(pieces) != len(log.items) or not np.issubdtype(pieces.dtype, np.integer) or (pieces < 0).any():
-        raise BadPurchases("stock is needed for each item, whole pieces from 0 up")
-    past = log.before(cut)
-    recent = past.day >= cut - window
-    sold = np.bincount(past.item[recent], past.quantity[recent], len(log.items)).astype(np.int64)
+    `stock`: pieces of each item, whole from 0 up; `sold`: pieces of each sold in the last `window` days, by anybody.
+    """
+    pieces, gone = np.asarray(stock), np.asarray(sold)
+    for each in (pieces, gone):
+        if not np.issubdtype(each.dtype, np.integer) or (each < 0).any() or each.shape != pieces.shape:
+            raise BadPurchases("stock and sales are needed for each item, whole pieces from 0 up")
     with np.errstate(divide="ignore", invalid="ignore"):
-        days = np.where(sold > 0, pieces * window / sold, np.inf)
+        days = np.where(gone > 0, pieces * window / gone, np.inf)
     lying = np.flatnonzero((pieces > 0) & (days > cover))
     order = lying[np.lexsort((lying, -pieces[lying], -days[lying]))]
-    return [SlowItem(int(item), int(pieces[item]), int(sold[item]), float(days[item])) for item in order]
+    return [SlowItem(int(item), int(pieces[item]), int(gone[item]), float(days[item])) for item in order]
+
+
+def companion(item: int, pairs: Pairs) -> tuple[int, float] | None:
+    """Return what goes with an item (code) farthest beyond chance, and how many times; None when nothing does."""
+    rows = np.flatnonzero((pairs.left == item) | (pairs.right == item))
+    if not len(rows):
+        return None
+    row = rows[np.argmax(pairs.beyond[rows])]
+    return int(pairs.left[row] + pairs.right[row] - item), float(pairs.beyond[row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +94,10 @@ def likely_buyers(found: Tastes, item: int, kin: ArrayLike = ()) -> Audience:
     cosine = np.divide(both, buyers, out=np.zeros(len(both)), where=buyers > 0)
     every = np.asarray(found.weight.sum(axis=1)).ravel()
     of_kin = np.asarray(found.weight[:, like].sum(axis=1)).ravel()
-    score = standard((found.weight @ cosine) / np.sqrt(1 + every)) + standard(np.log1p(of_kin))
+    score = _standard((found.weight @ cosine) / np.sqrt(1 + every)) + _standard(np.log1p(of_kin))
     return Audience(found.members, score)
 
 
-def bundle(slow: SlowItem, pairs: Pairs, found: Tastes, most: int, kin: ArrayLike = ()) -> Bundle | None:
-    """Return the slow item with its companion farthest beyond chance, for who may want both; None without one."""
-    rows = np.flatnonzero((pairs.left == slow.item) | (pairs.right == slow.item))
-    if not len(rows):
-        return None
-    row = rows[np.argmax(pairs.beyond[rows])]
-    partner = int(pairs.left[row] + pairs.right[row] - slow.item)
-    both = np.minimum(likely_buyers(found, slow.item, kin).score, likely_buyers(found, partner).score)
-    return Bundle(slow, partner, float(pairs.beyond[row]), Audience(found.members, both).best(most))
-
-
-def standard(values: Figures) -> Figures:
-    """Return values with mean 0 and deviation 1; all 0 where they do not differ."""
+def _standard(values: Figures) -> Figures:
     spread = values.std()
     return np.asarray((values - values.mean()) / spread if spread > 1e-9 else np.zeros(len(values)))

@@ -46,6 +46,10 @@ _BESIDE = (
 _OF_EACH = (
     _bought(products.c.sku, _MEMBERS).where(orders.c.member_id % bindparam("stride") == 0).group_by(products.c.sku)
 )
+_ALL = _bought(_MEMBERS).where(orders.c.member_id % bindparam("stride") == 0)
+_EACH = (select(members.c.id).where(members.c.state == "active", members.c.id % bindparam("stride") == 0)).order_by(
+    members.c.id
+)
 _MANY = select(func.count()).select_from(members).where(members.c.state == "active")
 _own = products.alias("own")
 _KIN = select(products.c.sku).where(
@@ -56,14 +60,15 @@ _KIN = select(products.c.sku).where(
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What tells a taste for one article: {sku: cosine with it} (its own is 1), {sku: share of its buyers}, its kin.
+    """What tells a taste for one article: {sku: cosine with it} (its own is 1), and its kin.
 
-    Kin are the articles of its type, or of its category where it has no type.
+    `share`: {sku: (share of its buyers who buy that too, share of all who do)}. Kin are the articles of its type, or of
+    its category where it has no type.
     """
 
     sku: str
     cosine: Mapping[str, float]
-    share: Mapping[str, float]
+    share: Mapping[str, tuple[float, float]]
     kin: frozenset[str]
 
 
@@ -74,13 +79,25 @@ def beside(
     """Return what goes with each of these articles, in their order; `without`: category codes left out of account."""
     since = business_date(now, zone) - timedelta(days=rules.look_back_days)
     bound: dict[str, Any] = {"moment": now, "since": since, "without": list(without)}
-    stride = -(-int(connection.execute(_MANY).scalar_one()) // COUNTED) or 1
-    every = {sku: count * stride for sku, count in connection.execute(_OF_EACH, bound | {"stride": stride})}
+    stride = _stride(connection, COUNTED)
+    sampled = bound | {"stride": stride}
+    every = {sku: count * stride for sku, count in connection.execute(_OF_EACH, sampled)}
+    buying = int(connection.execute(_ALL, sampled).scalar_one()) * stride
     found = []
     for sku in skus:
         both = {other: int(count) for other, count in connection.execute(_BESIDE, bound | {"sku": sku})}
         takers = both.pop(sku, 0)
-        cosine = {one: count / sqrt(max(every.get(one, 0), count) * takers) for one, count in both.items()}
-        share = {one: count / takers for one, count in both.items()}
+        of = {one: max(every.get(one, 0), count) for one, count in both.items()}
+        cosine = {one: count / sqrt(of[one] * takers) for one, count in both.items()}
+        share = {one: (count / takers, of[one] / max(buying, of[one])) for one, count in both.items()}
         found.append(Beside(sku, {**cosine, sku: 1.0}, share, frozenset(connection.scalars(_KIN, {"sku": sku}))))
     return found
+
+
+def sample(connection: Connection, many: int) -> list[int]:
+    """Return about so many active members, every n-th of them, or all when there are fewer."""
+    return list(connection.scalars(_EACH, {"stride": _stride(connection, many)}))
+
+
+def _stride(connection: Connection, many: int) -> int:
+    return -(-int(connection.execute(_MANY).scalar_one()) // many) or 1

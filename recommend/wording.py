@@ -42,12 +42,12 @@ def companion(usual: str, name: str, share: float, beyond: float) -> str:
     return f"您常买{usual};有它的小票里{share:.0%}同时买了{name},是各买各的{beyond:.1f}倍"
 
 
-def bundle(usual: str, name: str, own: bool, share: float) -> str:
-    """Return what a member buys that speaks for an article: itself, what its buyers buy too, or one of its kind."""
+def bundle(usual: str, name: str, own: bool, share: float, base: float) -> str:
+    """Return what a member buys that speaks for an article: itself, what its buyers buy more, or one of its kind."""
     if own:
         return f"您买过{name}"
     if share:
-        return f"您买过{usual};买{name}的会员里有{share:.0%}也买它"
+        return f"您买过{usual};买{name}的会员里{share:.0%}也买它,所有会员里是{base:.0%}"
     return f"您买过{usual},和{name}是同一类"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from scheduler.campaigns import Candidate, PlanError
 from scheduler.rules import Bundle, PushRules
 
 BY = "bundle"
+SAMPLE = 2_000  # members who say what is usual in the shop
 
 
 def candidates(
@@ -37,11 +39,14 @@ def candidates(
     rested = now - timedelta(days=rules.recommend.rest_days)
     passed = _holders(connection, code, rules, members, now)
     passed |= decisions.products_offered(connection, name, rested).keys()
+    read = partial(
+        features.read, connection, now=now, zone=zone, rules=rules.recommend, without=without, by="product"
+    )  # fmt: skip
     found = bundle_audience.likeliest(
-        features.read(connection, members, now=now, zone=zone, rules=rules.recommend, without=without, by="product"),
+        read(members),
         buyers.beside(connection, rule.products, now=now, zone=zone, rules=rules.recommend, without=without),
-        bought_since=business_date(rested, zone),
-    )
+        sample=read(buyers.sample(connection, SAMPLE)), bought_since=business_date(rested, zone),
+    )  # fmt: skip
     chosen = [one for one in found if one.member not in passed][: min(left, campaign.likeliest)]
     names = features.product_names(connection, sorted({one.usual for one in chosen}))
     for place, one in enumerate(chosen, 1):
@@ -74,7 +79,7 @@ def _offer(one: Likely, place: int, goods: Sequence[Goods], names: Mapping[str, 
     trace: dict[str, Any] = {
         "by": BY, "category": slow.category, "category_name": category, "product": slow.sku, "product_name": together,
         "articles": [each.sku for each in goods], "usual": one.usual, "usual_name": names.get(one.usual, one.usual),
-        "share": round(one.share, 4), "score": round(one.score, 4), "place": place,
+        "share": round(one.share, 4), "base": round(one.base, 4), "score": round(one.score, 4), "place": place,
     }  # fmt: skip
-    reason = wording.bundle(trace["usual_name"], slow.name, one.own, one.share)
+    reason = wording.bundle(trace["usual_name"], slow.name, one.own, one.share, one.base)
     return Candidate(one.member, reason, slow.category, category, product=together, trace=trace)

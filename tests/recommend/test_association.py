@@ -157,23 +157,20 @@ def test_trade_up_does_not_know_the_future() -> None:
 
 
 def test_slow_stock_by_hand() -> None:
-    log = log_of(LINES)
-    stock = dict.fromkeys(log.items.tolist(), 0) | {"tea": 50, "fine tea": 3, "milk": 2}
-    found = bundle.slow_items(log, CUT, np.array([stock[item] for item in log.items.tolist()]), window=90, cover=120)
-    assert [(str(log.items[slow.item]), slow.sold, slow.cover) for slow in found] == [
-        ("tea", 4, 50 * 90 / 4),
-        ("fine tea", 1, 3 * 90 / 1),
-    ]
-    assert bundle.slow_items(log, CUT, np.zeros(len(log.items), dtype=int)) == []
-    unsold = bundle.slow_items(log, 12, np.ones(len(log.items), dtype=int), cover=1e9)
-    assert all(np.isinf(slow.cover) for slow in unsold)
+    found = bundle.slow_items([0, 50, 3, 2, 9, 1], [4, 4, 1, 4, 0, 0], window=90, cover=120)
+    assert [(slow.item, slow.stock, slow.sold, slow.cover) for slow in found] == [
+        (4, 9, 0, np.inf), (5, 1, 0, np.inf), (1, 50, 4, 50 * 90 / 4), (2, 3, 1, 3 * 90 / 1),
+    ]  # fmt: skip
+    assert bundle.slow_items([0, 0], [4, 0], window=90, cover=120) == []
+    assert bundle.slow_items([4], [3], window=90, cover=120) == [], "just 120 days is not above it"
 
 
-def test_stock_that_makes_no_sense_is_refused() -> None:
-    log = log_of(LINES)
-    for stock in ([1, 2], np.full(len(log.items), -1), np.full(len(log.items), np.nan)):
-        with pytest.raises(BadPurchases, match="stock is needed"):
-            bundle.slow_items(log, CUT, stock)
+@pytest.mark.parametrize(
+    ("stock", "sold"), [([1, 2], [1]), ([-1], [1]), ([1], [-1]), ([np.nan], [1]), ([1.5], [1]), ([1], [0.5])]
+)
+def test_stock_that_makes_no_sense_is_refused(stock: list[float], sold: list[float]) -> None:
+    with pytest.raises(BadPurchases, match="stock and sales are needed"):
+        bundle.slow_items(stock, sold, window=90, cover=120)
 
 
 def test_likely_buyers_by_hand() -> None:
@@ -211,14 +208,13 @@ def test_likely_buyers_do_not_know_the_future() -> None:
     assert order[0] == order[1]
 
 
-def test_a_bundle_joins_the_slow_article_with_its_companion() -> None:
+def test_a_slow_article_is_joined_with_its_companion() -> None:
     log = log_from(market())
     pairs = association.pairs(log, 60).companions()
-    candle, cake = (log.items.tolist().index(name) for name in ("candle", "cake"))
-    found = bundle.bundle(bundle.SlowItem(candle, 90, 1, 900.0), pairs, bundle.tastes(log, 60), 5)
-    assert found is not None and found.partner == cake and found.beyond > 1.5 and 0 < len(found.members) <= 5
-    lonely = bundle.SlowItem(log.items.tolist().index("milk"), 90, 1, 900.0)
-    assert bundle.bundle(lonely, pairs, bundle.tastes(log, 60), 5) is None
+    candle, cake, milk = (log.items.tolist().index(name) for name in ("candle", "cake", "milk"))
+    found = bundle.companion(candle, pairs)
+    assert found is not None and found[0] == cake and found[1] > 1.5
+    assert bundle.companion(milk, pairs) is None
 
 
 def test_nothing_before_the_cut_is_refused() -> None:

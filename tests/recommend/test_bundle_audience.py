@@ -8,14 +8,16 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from recommend import bundle, bundle_audience
+from recommend import bundle
+from recommend.bundle_audience import Likely, likeliest
 from recommend.buyers import Beside
 from recommend.features import Bought, Purchase
 from recommend.matrix import from_arrays
 
-LONG_AGO = date(2026, 1, 1)
-TEA = Beside("tea", {"tea": 1.0, "egg": 0.5}, {"egg": 0.75}, frozenset({"tea", "herbs"}))
-MILK = Beside("milk", {"milk": 1.0, "egg": 0.25}, {"egg": 0.5}, frozenset({"milk"}))
+LONG_AGO, LATER = date(2026, 1, 1), date(2026, 1, 2)
+TEA = Beside("tea", {"tea": 1.0, "egg": 0.5, "peas": 0.9}, {"egg": (0.75, 0.25), "peas": (0.9, 0.9)},
+             frozenset({"tea", "herbs"}))  # fmt: skip
+MILK = Beside("milk", {"milk": 1.0, "egg": 0.25}, {"egg": (0.5, 0.25)}, frozenset({"milk"}))
 
 
 def bought(member: int, **days: int) -> tuple[int, Bought]:
@@ -26,33 +28,49 @@ def bought(member: int, **days: int) -> tuple[int, Bought]:
     }
 
 
+def asked(everybody: list[tuple[int, Bought]], since: date = LATER) -> list[Likely]:
+    """The likeliest of a shop whose members are all asked."""
+    return likeliest(everybody, [TEA, MILK], sample=everybody, bought_since=since)
+
+
 def test_the_likelihood_by_hand() -> None:
-    everybody = [bought(1, egg=1), bought(2, soap=1)]
-    found = bundle_audience.likeliest(everybody, [TEA, MILK], bought_since=LONG_AGO + timedelta(days=1))
+    found = asked([bought(1, egg=1), bought(2, soap=1)])
     # of two members the one with the greater taste stands one deviation above the mean; nobody bought any of the kin
-    assert [(one.member, one.usual, one.own, one.share) for one in found] == [(1, "egg", False, 0.75)]
+    assert [(one.member, one.usual, one.own, one.share, one.base) for one in found] == [(1, "egg", False, 0.75, 0.25)]
     assert found[0].score == pytest.approx(1.0)
 
 
 def test_the_least_of_the_articles_counts() -> None:
     both, one, other, none = bought(1, tea=2, milk=2), bought(2, tea=4), bought(3, milk=4), bought(4, soap=2)
-    found = bundle_audience.likeliest([both, one, other, none], [TEA, MILK], bought_since=LONG_AGO + timedelta(days=1))
-    assert [each.member for each in found] == [1, 2]
+    found = asked([both, one, other, none])
+    assert [each.member for each in found] == [1], "who takes one of them alone is below the average of the other"
     taste = [2 * log(3) / sqrt(1 + 2 * log(3)) / 2, log(5) / sqrt(1 + log(5)), 0.0, 0.0]
     kin = [log(1 + log(3)), log(1 + log(5)), 0.0, 0.0]
     tea = sum((np.array(some) - np.mean(some)) / np.std(some) for some in (taste, kin))
     assert found[0].score == pytest.approx(float(tea[0]))  # milk gives the same by symmetry
-    assert found[1].score == pytest.approx(float(tea[2]))  # who buys tea alone counts as little as milk says
 
 
 def test_who_bought_the_slow_article_lately_is_left_out_and_kin_can_tell() -> None:
     everybody = [bought(1, tea=1, milk=1), bought(2, herbs=2, milk=1), bought(3, soap=1)]
-    found = bundle_audience.likeliest(everybody, [TEA, MILK], bought_since=LONG_AGO)
+    found = asked(everybody, LONG_AGO)
     assert [(one.member, one.usual, one.own, one.share) for one in found] == [(2, "herbs", False, 0.0)]
+    assert [one.member for one in asked(everybody)] == [1, 2]
+
+
+def test_what_everybody_buys_tells_nothing() -> None:
+    found = asked([bought(1, egg=1, peas=9), bought(2, peas=9, soap=1), bought(3, soap=1), bought(4, soap=1)])
+    assert [(one.member, one.usual) for one in found] == [(1, "egg")]
+
+
+def test_the_average_is_that_of_the_shop_not_of_who_is_asked() -> None:
+    fond, usual = [bought(1, egg=2), bought(2, egg=1)], [bought(3, soap=1), bought(4, soap=1), bought(5, egg=1)]
+    found = likeliest(fond, [TEA, MILK], sample=usual, bought_since=LATER)
+    assert [one.member for one in found] == [1, 2]
 
 
 def test_nobody_without_purchases() -> None:
-    assert bundle_audience.likeliest([], [TEA, MILK], bought_since=LONG_AGO) == []
+    assert asked([]) == []
+    assert likeliest([bought(1, egg=1)], [TEA, MILK], sample=[], bought_since=LATER) == []
 
 
 def test_it_is_the_arithmetic_of_the_whole_log() -> None:
@@ -67,9 +85,9 @@ def test_it_is_the_arithmetic_of_the_whole_log() -> None:
     def beside(item: int) -> Beside:
         both = {other: len(buyers[item] & buyers[other]) for other in items}
         cosine = {str(o): many / sqrt(len(buyers[o]) * len(buyers[item])) for o, many in both.items()}
-        return Beside(str(item), cosine, dict.fromkeys(map(str, items), 0.5), frozenset(map(str, kin)))
+        return Beside(str(item), cosine, dict.fromkeys(map(str, items), (0.5, 0.25)), frozenset(map(str, kin)))
 
-    asked = [
+    everybody = [
         (member, {
             str(item): [Purchase(member, str(item), LONG_AGO + timedelta(days=int(day)), 1, 100) for day in sorted(
                 rows[(rows[:, 0] == member) & (rows[:, 1] == item), 2].tolist())]
@@ -77,8 +95,9 @@ def test_it_is_the_arithmetic_of_the_whole_log() -> None:
         })
         for member in members
     ]  # fmt: skip
-    found = bundle_audience.likeliest(asked, [beside(3), beside(7)], bought_since=LONG_AGO + timedelta(days=100))
-    score = {one.member: one.score for one in found}
+    late = LONG_AGO + timedelta(days=100)
+    found = likeliest(everybody, [beside(3), beside(7)], sample=everybody, bought_since=late)
     expected = np.minimum(*(bundle.likely_buyers(tastes, items.index(item), kin).score for item in (3, 7)))
-    assert len(score) == len(members) == 60
-    assert [score[member] for member in members] == pytest.approx(expected.tolist())
+    above = {member: score for member, score in zip(members, expected.tolist(), strict=True) if score > 0}
+    assert {one.member: one.score for one in found} == pytest.approx(above) and 5 < len(above) < 55
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)

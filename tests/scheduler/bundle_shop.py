@@ -30,14 +30,14 @@ def bundle_rules(*, templates: dict[str, Any] | None = None, **campaign: Any) ->
 
 
 class BundleShop(PackShop):
-    """Three who can't be reached have bought tea with egg and milk; soap goes with nothing."""
+    """Of 15 who can't be reached three have bought tea with egg and milk, the others soap."""
 
     def __init__(self, database: Any, rules: PushRules) -> None:
         super().__init__(database, rules)
         for _ in range(3):
             member = self.member(None)
             self.receipt(member, *ago(60), tea=8000, egg=2000, milk=3000)
-        for _ in range(3):
+        for _ in range(12):
             self.receipt(self.member(None), *ago(60), soap=1500)
 
     def buys(self, openid: str | None, *days: date, **amounts: int) -> int:
@@ -57,5 +57,5 @@ class BundleShop(PackShop):
 
 
 def gone(made: Plan) -> dict[str, int]:
-    """How many members left at each step of the funnel, but for the six whom no channel reaches."""
-    return {name: many for name, many in pack_shop.gone(made).items() if (name, many) != ("没有合法渠道可达", 6)}
+    """How many members left at each step of the funnel, but for the 15 whom no channel reaches."""
+    return {name: many for name, many in pack_shop.gone(made).items() if (name, many) != ("没有合法渠道可达", 15)}

@@ -53,11 +53,11 @@ def test_who_buys_what_its_buyers_buy_gets_both_articles_at_one_price(shop: Bund
     assert message.content["personal"] and coupon.title == "茶叶配鲜奶19元" and coupon.member_id == likely
     with shop.database.reading() as connection:
         [stored] = decisions.latest(connection, likely)
-    assert stored.reason == "您买过鸡蛋一号;买茶叶一号的会员里有100%也买它" == coupon.reason
-    kept = {name: stored.trace[name] for name in ("by", "category", "product", "articles", "usual", "share", "place")}
+    assert stored.reason == "您买过鸡蛋一号;买茶叶一号的会员里100%也买它,所有会员里是24%" == coupon.reason
+    kept = {name: stored.trace[name] for name in ("by", "category", "product", "articles", "usual", "share", "base")}
     assert kept == {
         "by": "bundle", "category": "tea", "product": "tea-1", "articles": ["tea-1", "milk-1"], "usual": "egg-1",
-        "share": 1.0, "place": 1,
+        "share": 1.0, "base": 0.2353,
     }  # fmt: skip
 
 
