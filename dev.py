@@ -28,7 +28,8 @@ UV_PIN = "uv==0.13.9"
 RUN_LOCK, DEV_LOCK = "requirements.lock", "requirements-dev.lock"
 EXTRAS = {RUN_LOCK: ["--extra=demo"], DEV_LOCK: ["--extra=demo", "--extra=dev", "--extra=bench", "-c", RUN_LOCK]}
 LINT = {name: [PYTHON, "-m", *name.split()] for name in ("ruff check", "ruff format --check", "mypy")}
-SIDE_BY_SIDE = ("-n", "logical", "--dist", "loadscope")  # what a module shares is made once
+# what a module shares is made once; tests/conftest.py puts the long modules first
+SIDE_BY_SIDE = ("-n", "logical", "--dist", "loadscope", "--no-loadscope-reorder")
 SCRIPT = """#!/bin/sh
 '''exec' "{python}" "$0" "$@"
 ' '''

@@ -1,7 +1,7 @@
 """Whether a planned message is still wanted at the moment it would go out: refusals and purchases since the plan."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, select
@@ -13,12 +13,13 @@ from members.tables import Coupon, Erasure, Member, Order, OrderLine, Product, t
 orders, lines, products, members = table(Order), table(OrderLine), table(Product), table(Member)
 coupons, erasures = table(Coupon), table(Erasure)
 PUSHED = ("marketing", "reminder")
+NEVER = date.max
 _SINCE = (
     select(orders.c.id)
     .select_from(orders.join(lines, lines.c.order_id == orders.c.id).join(products))
     .where(
         orders.c.member_id == bindparam("member"),
-        orders.c.at > bindparam("since"),
+        (orders.c.at > bindparam("since")) | (orders.c.day >= bindparam("first")),
         orders.c.at <= bindparam("until"),
         orders.c.state != "refunded",
         KEPT,
@@ -40,15 +41,24 @@ _WANTS = select(
 _HOLD = select(members.c.id).where(members.c.id == bindparam("member")).with_for_update()
 
 
-def bought(connection: Connection, member: int, category: str, *, since: datetime, until: datetime) -> bool:
-    """Tell whether the member bought something of the category after `since` up to `until`."""
-    bound = {"member": member, "code": category, "since": since, "until": until}
+def bought(
+    connection: Connection, member: int, category: str, *, since: datetime, until: datetime, last: str | None = None
+) -> bool:
+    """Tell whether the member bought something of the category after `since`, or the day `last`, up to `until`.
+
+    `last` is the ISO day of the purchase that was the last one known: a later one may have been booked late.
+    """
+    first = NEVER if last is None else date.fromisoformat(last) + timedelta(days=1)
+    bound = {"member": member, "code": category, "since": since, "until": until, "first": first}
     return connection.execute(_BOUGHT, bound).scalar_one_or_none() is not None
 
 
-def took(connection: Connection, member: int, sku: str, *, since: datetime, until: datetime) -> bool:
-    """Tell whether the member bought this article after `since` up to `until`."""
-    bound = {"member": member, "sku": sku, "since": since, "until": until}
+def took(
+    connection: Connection, member: int, sku: str, *, since: datetime, until: datetime, first: str | None = None
+) -> bool:
+    """Tell whether the member bought this article after `since`, or on the ISO day `first` or later, up to `until`."""
+    day = NEVER if first is None else date.fromisoformat(first)
+    bound = {"member": member, "sku": sku, "since": since, "until": until, "first": day}
     return connection.execute(_TOOK, bound).scalar_one_or_none() is not None
 
 
@@ -60,9 +70,9 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     """Return why a message in the outbox must not go out any more, or nothing when it may.
 
     Only what was pushed can lapse: what a member asked for is theirs. `row` needs id, kind, member_id, campaign,
-    content and created_at; content's `personal`, `until_bought` (a category), `until_took` (an article) and
-    `until_used` (coupons) say what it rests on. A member with a budget is held: no two messages that leave at once take
-    its last place both.
+    content and created_at; content's `personal`, `until_bought` (a category, `last` bought on that day), `until_took`
+    (an article not bought from the day `first` on) and `until_used` (coupons) say what it rests on. A member with a
+    budget is held: no two messages that leave at once take its last place both.
     """
     if row.kind not in PUSHED or row.member_id is None:
         return ""
@@ -78,10 +88,11 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     category = row.content.get("until_bought")
     if (waiting := row.content.get("until_used")) and not _unused(connection, row.member_id, waiting):
         return "券已经用了"
-    if category and bought(connection, row.member_id, category, since=row.created_at, until=now):
+    times = {"since": row.created_at, "until": now}
+    if category and bought(connection, row.member_id, category, **times, last=row.content.get("last")):
         return "会员已经买了"
     article = row.content.get("until_took")
-    if article and took(connection, row.member_id, article, since=row.created_at, until=now):
+    if article and took(connection, row.member_id, article, **times, first=row.content.get("first")):
         return "会员已经买了"
     if wants.attention is not None and _spent(connection, row, wants.attention, now):
         return "会员设定的条数已满"

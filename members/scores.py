@@ -24,6 +24,7 @@ LEAST_ORDERS = 200  # below that, simple counts say as much
 scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
 orders, merges = table(Order), table(Merge)
 _ORDERS = select(orders.c.id).where(orders.c.member_id.is_not(None), orders.c.state != "refunded").limit(LEAST_ORDERS)
+_NEWEST = select(func.coalesce(func.max(orders.c.id), 0))
 
 
 def _upsert(rows: Any, key: str) -> Any:
@@ -62,8 +63,8 @@ _STALE_PRODUCTS = delete(products).where(products.c.day < bindparam("before"))
 class Score:
     """The row of one member; `day` is the day whose morning it knows. `rhythm` and `silence` are days.
 
-    Its fields are the columns of MemberScore but `at`, in their order; they are typed as the JSON within them. A row
-    written before there were upgrades has None of them.
+    Its fields are the columns of MemberScore but `at` and `orders_read`, in their order; they are typed as the JSON
+    within them. A row written before there were upgrades has None of them.
     """
 
     member: int
@@ -98,11 +99,19 @@ def personal(connection: Connection, wanted: Sequence[int], read_at: datetime) -
     return list(connection.scalars(_PERSONAL, {"of": list(wanted), "read_at": read_at}))
 
 
-def put_many(connection: Connection, found: Sequence[Score], *, now: datetime) -> int:
-    """Replace the rows of these members by what was worked out of the receipts read at `now`; return how many."""
+def newest_order(connection: Connection) -> int:
+    """Return the id above which every order that is still to come will be."""
+    return int(connection.execute(_NEWEST).scalar_one())
+
+
+def put_many(connection: Connection, found: Sequence[Score], *, now: datetime, orders_read: int | None = None) -> int:
+    """Replace the rows of these members by what was worked out of the receipts read at `now`; return how many.
+
+    `orders_read`: no order with a greater id is known to have been read.
+    """
     wanted = {one.member: one for one in found}
     allowed = personal(connection, list(wanted), now)
-    rows = [_row(wanted[member]) | {"at": now} for member in allowed]
+    rows = [_row(wanted[member]) | {"at": now, "orders_read": orders_read} for member in allowed]
     if rows:
         connection.execute(_PUT, rows)
     return len(rows)

@@ -1,6 +1,7 @@
 """What the night worked out for a member, as it stands now: what was bought since is taken into account.
 
-A row speaks for the day it was made for and the six after it; older than that it is as if there were none.
+A row speaks for the day it was made for and the six after it; older than that it is as if there were none. Bought
+since is also what was sold up to a week before but came into the books later: a day's file, a till that was offline.
 """
 
 from collections import defaultdict
@@ -17,6 +18,7 @@ from members.scores import FRESH_DAYS, Score
 from members.tables import MemberScore, Order, OrderLine, Product, table
 from recommend import wording
 
+LATE_DAYS = 7
 orders, lines, products, rows = table(Order), table(OrderLine), table(Product), table(MemberScore)
 _SINCE = (
     select(orders.c.member_id, products.c.sku, products.c.category)
@@ -27,7 +29,8 @@ _SINCE = (
     )
     .where(
         rows.c.member_id.in_(bindparam("of", expanding=True)), orders.c.at <= bindparam("moment"),
-        (orders.c.day >= rows.c.day) | (orders.c.at > rows.c.at), orders.c.at >= bindparam("since"),
+        (orders.c.day >= rows.c.day) | (orders.c.at > rows.c.at) | (orders.c.id > rows.c.orders_read),
+        orders.c.at >= bindparam("since"),
         orders.c.state != "refunded", KEPT,
     )
     .order_by(orders.c.at.desc(), orders.c.id.desc(), lines.c.line_no)
@@ -134,7 +137,7 @@ def read(connection: Connection, members: Sequence[int], today: date, now: datet
 
 def _since(connection: Connection, found: Mapping[int, Score], now: datetime) -> dict[int, list[tuple[str, str]]]:
     bought: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    members, since = list(found), now - timedelta(days=FRESH_DAYS + 1)
+    members, since = list(found), now - timedelta(days=FRESH_DAYS + 1 + LATE_DAYS)
     for start in range(0, len(members), scores.CHUNK):
         bound = {"of": members[start : start + scores.CHUNK], "moment": now, "since": since}
         for member, sku, category in connection.execute(_SINCE, bound):

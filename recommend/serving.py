@@ -127,7 +127,8 @@ class _Reading:
 
     def _as_told(self, goods: Goods, one: Sequence[Any]) -> Suggestion:
         _, _, long, short, kind, reason = one
-        return _suggestion(goods, long, short, reason, kind)
+        told = wording.of_category(goods.category_name, reason) if kind == "repurchase" else reason
+        return _suggestion(goods, long, short, told, kind)
 
     def _own(self, by_category: Bought, by_product: Bought, shelf: Mapping[str, Goods]) -> Iterator[Suggestion]:
         """Yield what the member is about to need, then what they buy again and again, as their favourite article."""
@@ -139,7 +140,8 @@ class _Reading:
         for category, reason, kind in said:
             if category in favourite:
                 scores = _scores(by_category[category], today, self.rules)
-                yield _suggestion(favourite[category], *scores, reason, kind)
+                goods = favourite[category]
+                yield _suggestion(goods, *scores, wording.of_category(goods.category_name, reason), kind)
 
     def _companions(self, by_product: Bought, shelf: Mapping[str, Goods]) -> Iterator[Suggestion]:
         mine = sorted(by_product, key=lambda sku: (by_product[sku][-1].day, sku), reverse=True)[:FAVOURITES]

@@ -82,6 +82,7 @@ class Store:
         with self.database.reading() as connection:
             if not scores.worth_scoring(connection):
                 return night
+            newest = scores.newest_order(connection)
         try:
             log, shelf = self.read(now, told)
         except BadPurchases:
@@ -97,7 +98,7 @@ class Store:
         scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING), upgrades)
         total = len(log.members)
         for block in scorer.scores(self.scheme(log, today)):
-            night.members += self._put(block, now)
+            night.members += self._put(block, now, newest)
             told("打分", min(night.members, total), total)
         night.tags = self._tag(log, shelf, today, now, told)
         with self.database.transaction() as connection:
@@ -153,11 +154,12 @@ class Store:
         with self.database.reading() as connection:
             return registry.current(connection, self.folder, kind)
 
-    def _put(self, block: Sequence[Score], now: datetime) -> int:
+    def _put(self, block: Sequence[Score], now: datetime, newest: int) -> int:
         done = 0
         for start in range(0, len(block), AT_ONCE):
             with self.database.transaction() as connection:
-                done += scores.put_many(connection, block[start : start + AT_ONCE], now=now)
+                some = block[start : start + AT_ONCE]
+                done += scores.put_many(connection, some, now=now, orders_read=newest)
         return done
 
     def _renew_scheme(self, log: PurchaseLog, today: int) -> None:

@@ -27,6 +27,11 @@ def bought(times: int, last: date, *, long_ago: bool) -> str:
     return f"买过 {times} 次,上次 {when}" if times > 1 else f"{when}买过"
 
 
+def of_category(name: str, words: str) -> str:
+    """Return what is told of a whole category, said beside one article of it."""
+    return f"{name}{words}"
+
+
 def together(name: str) -> str:
     """Return with which article it is bought."""
     return f"常和{name}一起买"

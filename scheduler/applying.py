@@ -128,9 +128,11 @@ def _bought(connection: Connection, campaign: Campaign, row: Any, since: datetim
     """Tell whether the member has bought since the plan what this would remind of or lead on to."""
     match campaign:
         case Repurchase():
-            return lapsing.bought(connection, row.member_id, row.trace.get("category", ""), since=since, until=now)
+            category, last = row.trace.get("category", ""), row.trace.get("last")
+            return lapsing.bought(connection, row.member_id, category, since=since, until=now, last=last)
         case TradeUp() | Bundle():
-            return lapsing.took(connection, row.member_id, row.trace["product"], since=since, until=now)
+            first = row.trace.get("not_since")
+            return lapsing.took(connection, row.member_id, row.trace["product"], since=since, until=now, first=first)
     return False
 
 
@@ -200,9 +202,9 @@ def _content(row: Any, campaign: Campaign, text: str, sms: str) -> dict[str, Any
     content: dict[str, Any] = {"type": "text", "text": text + campaigns.FOOTER}
     content |= {"sms": sms, "personal": row.trace.get("by") != campaigns.FOR_ALL}
     if isinstance(campaign, Repurchase):
-        content["until_bought"] = row.trace.get("category")
+        content |= {"until_bought": row.trace.get("category"), "last": row.trace.get("last")}
     if isinstance(campaign, TradeUp | Bundle):
-        content["until_took"] = row.trace["product"]
+        content |= {"until_took": row.trace["product"], "first": row.trace.get("not_since")}
     if row.trace.get("subscription"):
         content["subscription"] = row.trace["subscription"]
     return content

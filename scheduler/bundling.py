@@ -1,7 +1,7 @@
 """Bundles: articles at one price, the first of them the slow stock, offered to the members likeliest to take them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,7 @@ def candidates(
     if not left:
         raise PlanError(f"券「{code}」已经发完或过期")
     rested = now - timedelta(days=rules.recommend.rest_days)
+    since = business_date(rested, zone)
     passed = _holders(connection, code, rules, members, now)
     passed |= decisions.products_offered(connection, name, rested).keys()
     read = partial(
@@ -45,12 +46,12 @@ def candidates(
     found = bundle_audience.likeliest(
         read(members),
         buyers.beside(connection, rule.products, now=now, zone=zone, rules=rules.recommend, without=without),
-        sample=read(buyers.sample(connection, SAMPLE)), bought_since=business_date(rested, zone),
+        sample=read(buyers.sample(connection, SAMPLE)), bought_since=since,
     )  # fmt: skip
     chosen = [one for one in found if one.member not in passed][: min(left, campaign.likeliest)]
     names = features.product_names(connection, sorted({one.usual for one in chosen}))
     for place, one in enumerate(chosen, 1):
-        yield _offer(one, place, goods, names)
+        yield _offer(one, place, goods, names, since)
 
 
 def _on_sale(connection: Connection, skus: Sequence[str], without: Sequence[str]) -> list[Goods]:
@@ -73,13 +74,14 @@ def _holders(connection: Connection, code: str, rules: PushRules, members: Seque
     return live | {member for (member, _), many in had.items() if most is not None and many >= most}
 
 
-def _offer(one: Likely, place: int, goods: Sequence[Goods], names: Mapping[str, str]) -> Candidate:
+def _offer(one: Likely, place: int, goods: Sequence[Goods], names: Mapping[str, str], since: date) -> Candidate:
     slow, together = goods[0], "、".join(each.name for each in goods)
     category = slow.category_name or slow.category
     trace: dict[str, Any] = {
         "by": BY, "category": slow.category, "category_name": category, "product": slow.sku, "product_name": together,
         "articles": [each.sku for each in goods], "usual": one.usual, "usual_name": names.get(one.usual, one.usual),
         "share": round(one.share, 4), "base": round(one.base, 4), "score": round(one.score, 4), "place": place,
+        "not_since": since.isoformat(),
     }  # fmt: skip
     reason = wording.bundle(trace["usual_name"], slow.name, one.own, one.share, one.base)
     return Candidate(one.member, reason, slow.category, category, product=together, trace=trace)

@@ -15,6 +15,7 @@ from scheduler.campaigns import Candidate
 from scheduler.rules import PushRules, TradeUp
 
 AT_ONCE = 2_000
+EVER = "1970-01-01"  # what was ever tried is no step up
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def _offer(member: int, one: Upgrade, usual: Goods, offered: Goods, scored_on: s
         "by": one.by, "category": offered.category, "category_name": category, "product": one.sku,
         "product_name": offered.name, "usual": one.usual, "usual_name": usual.name, "share": one.share,
         "extra" if one.by == "premium" else "beyond": one.beyond, "scored": scored_on,
+        "not_since": EVER,
     }  # fmt: skip
     return Candidate(
         member, one.explain(usual.name, offered.name), offered.category, category, product=offered.name,

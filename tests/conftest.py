@@ -32,6 +32,19 @@ USED = """
 BEGIN_AGAIN = """
     SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL
 """
+LONGEST_FIRST = (
+    "properties/test_books_machine", "faults/test_every_statement", "conversations/test_conversations",
+    "members/test_import_again", "bot/test_cli_refusals", "faults/test_kill", "scenarios/test_webhook",
+    "api/test_schemathesis", "browser/test_member_life", "test_readme", "faults/test_races",
+    "scenarios/test_webhook_storm", "test_benchmarks", "browser/test_chat_page",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest, so that no process is left with one of them at the end."""
+    rank = {f"{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
+    root = Path(__file__).parent
+    items.sort(key=lambda item: rank.get(item.path.relative_to(root).as_posix(), len(rank)))
 
 
 @pytest.fixture(scope="session")

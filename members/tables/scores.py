@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Date, Index, text
+from sqlalchemy import BigInteger, Column, Date, Index, text
 from sqlmodel import Field, SQLModel
 
 from members.tables.base import json_column, key, ref, when
@@ -39,7 +39,8 @@ class ModelVersion(SQLModel, table=True):
 class MemberScore(SQLModel, table=True):
     """What one member may want and when, as of the morning of `day`; made anew every night, never history.
 
-    `suggestions`, `cycles` and `upgrades` are lists as members/scores.py describes. `rhythm` and `silence` are days.
+    `suggestions`, `cycles` and `upgrades` are lists as members/scores.py describes. `rhythm` and `silence` are days;
+    orders with an id above `orders_read` came into the books after they were read.
     """
 
     __tablename__ = "member_score"
@@ -56,6 +57,7 @@ class MemberScore(SQLModel, table=True):
     rfm_version: str = ""
     loyalty: str = ""
     upgrades: list[Any] = json_column()
+    orders_read: int | None = Field(default=None, sa_column=Column(BigInteger))
 
     __table_args__ = (Index("ix_member_score_stage", "stage"), Index("ix_member_score_decile", "value_decile"))
 

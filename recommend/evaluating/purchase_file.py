@@ -26,6 +26,7 @@ DATES = (
     "invoice_date", "timestamp", "datetime", "order_time", "日期", "购买日期", "下单日期", "下单时间", "时间",
 )  # fmt: skip
 WEEKS = ("week", "week_no", "week_number", "周")
+ORDERS = ("order_number", "basket_number", "order_index", "basket_index", "basket", "单序", "第几单")
 NAMES: Mapping[str, Sequence[str]] = {
     "member": (
         "member", "member_id", "household_id", "household", "household_key", "user_id", "user", "customer_id",
@@ -36,8 +37,7 @@ NAMES: Mapping[str, Sequence[str]] = {
         "商品", "商品编号", "商品编码", "货号",
     ),
     "day": (
-        *DATES, "day", "day_number", "天", "order_number", "basket_number", "order_index", "basket_index", "basket",
-        "单序", "第几单", *WEEKS,
+        *DATES, "day", "day_number", "天", *ORDERS, *WEEKS,
     ),
     "quantity": ("quantity", "qty", "pieces", "数量", "件数"),
     "amount": ("amount", "amount_fen", "sales_value", "sales", "paid", "金额", "实付", "实付金额"),
@@ -131,6 +131,7 @@ class _Lines:
         self.labels: dict[str, dict[int, str]] = {name: {} for name in ("type", "category") if name in taken}
         self.dropped: Counter[str] = Counter()
         self.dated: bool | None = None
+        self.order_only = plain(self.alias["day"]) in {plain(name) for name in ORDERS}
         self.known: dict[tuple[str, Any], Any] = {}
         header = taken.get("amount", ("", ""))[0]
         self.yuan = "元" in header or plain(header) in IN_YUAN
@@ -173,7 +174,9 @@ class _Lines:
         if not said:
             return None
         is_number = not isinstance(cell, date) and WHOLE.fullmatch(said) is not None
-        if is_number and not 19000101 <= int(said) <= 21991231:
+        if is_number and self.order_only:
+            day, dated = int(said), False
+        elif is_number and not 19000101 <= int(said) <= 21991231:
             day, dated = int(said), 10**9 <= int(said) < 10**10
             if dated:
                 day = datetime.fromtimestamp(day, UTC).date().toordinal() - EPOCH
@@ -204,8 +207,12 @@ class _Lines:
         """Return what was read."""
         members, of_member = self.members.ranked()
         items, of_item = self.items.ranked()
+        in_order = self.order_only and not self.dated
+        day = np.array(self.day, dtype=np.int64)
+        if in_order:  # the numbers may run over the whole shop, or be long: only their order counts
+            day = np.unique(day, return_inverse=True)[1]
         try:
-            log = from_arrays(of_member[self.member], np.array(self.day), of_item[self.item], np.array(self.quantity),
+            log = from_arrays(of_member[self.member], day, of_item[self.item], np.array(self.quantity),
                               np.array(self.amount))  # fmt: skip
         except (BadPurchases, OverflowError) as error:
             raise TableError(f"{self.file} 读出来的购买不能用:{error}") from error
@@ -213,7 +220,8 @@ class _Lines:
         names = {name: {items[of_item[code]]: label for code, label in labels.items()}
                  for name, labels in self.labels.items()}  # fmt: skip
         labels = {name: np.array([of.get(item, "") for item in log.items.tolist()]) for name, of in names.items()}
-        return Shop(log, labels.get("type"), labels.get("category"), order_only=not self.dated and is_order_only(log))
+        in_order |= not self.dated and is_order_only(log)
+        return Shop(log, labels.get("type"), labels.get("category"), order_only=in_order)
 
 
 def _pieces(cell: Any) -> int:

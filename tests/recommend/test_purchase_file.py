@@ -45,6 +45,16 @@ def test_names_of_other_shops_dates_money_in_yuan_and_labels(file: Path) -> None
     assert found.shop.categories is not None and found.shop.categories.tolist() == ["DRINKS", "FOOD"]
 
 
+@pytest.mark.parametrize("start", [1, 27_601_281_299, 20_240_301])
+@pytest.mark.parametrize("name", ["order_number", "basket", "第几单", "basket_index"])
+def test_numbers_of_receipts_may_run_over_the_whole_shop(file: Path, name: str, start: int) -> None:
+    rows = [(member, start + 9 * n, item) for n, (member, item) in enumerate(zip("abcabba", "xyzxyxz", strict=True))]
+    file.write_text(f"会员,{name},商品\n" + "".join(f"{m},{n},{item}\n" for m, n, item in rows), "utf-8")
+    found = read(file)
+    assert found.shop.order_only and not found.dated
+    assert found.shop.log.day.tolist() == [0, 3, 6, 1, 4, 5, 2], "by member: places among all receipts"
+
+
 def test_baskets_by_number_are_order_only_and_weeks_are_seven_days(file: Path) -> None:
     file.write_text("user_id,order_number,item\n" + "".join(f"{u},{n},milk\n" for u in "ab" for n in (1, 2, 3)))
     assert read(file).shop.order_only

@@ -183,6 +183,30 @@ def test_what_was_bought_a_minute_ago_is_no_longer_suggested_and_brings_what_goe
     assert all(first.name in reason for reason in named.values())
 
 
+def test_what_was_sold_before_the_night_and_booked_after_it_counts_as_bought_since(night: NightShop) -> None:
+    member, other = night.members[:2]
+    first = suggested(night, member)[0]
+    night.buys(member, TODAY - timedelta(days=1), first.item, "coffee-1")
+    night.buys(other, TODAY - timedelta(days=30), first.item)  # long before: what the night knows of it stays as it is
+    after = suggested(night, member)
+    assert first.category not in [one.category for one in after]
+    with night.shop.database.reading() as connection:
+        rows = scored.read(connection, [member, other], TODAY, MONDAY)
+    assert "coffee" not in [one.category for one in rows[member].cycles()]
+    assert {"coffee", first.category} == rows[member].categories and not rows[other].categories
+    # the next night has read it
+    night.store.run(MONDAY + timedelta(minutes=1), fit=False)
+    with night.shop.database.reading() as connection:
+        assert not scored.read(connection, [member], TODAY, MONDAY)[member].categories
+
+
+def test_what_is_due_is_told_of_its_category(night: NightShop) -> None:
+    found = [one for member in night.members for one in suggested(night, member) if one.kind == "repurchase"]
+    assert found
+    for one in found:
+        assert one.reason.startswith(f"{one.category_name}上次 "), one.reason
+
+
 def test_bread_and_sweets_are_companions_beyond_chance(night: NightShop) -> None:
     with night.shop.database.reading() as connection:
         beside = scores.companions(connection, [f"sweets-{kind}" for kind in (1, 2, 3)])

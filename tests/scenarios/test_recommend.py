@@ -92,8 +92,8 @@ def test_what_is_due_comes_first_then_what_is_bought_often_then_what_everybody_b
     member = regular(shop)
     crowd(shop)
     assert suggested(shop, member) == [
-        ("milk", "repurchase", "上次 2 月 23 日,平均 7 天一次"),
-        ("egg", "habit", "近60天买过3次"),
+        ("milk", "repurchase", "牛奶上次 2 月 23 日,平均 7 天一次"),
+        ("egg", "habit", "鸡蛋近60天买过3次"),
         ("bread", "popular", "大家常买"),
         ("rice", "popular", "大家常买"),
         ("tea", "popular", "大家常买"),
@@ -131,7 +131,7 @@ def test_another_article_of_the_habit_takes_the_place_of_one_that_is_gone(shop: 
     member = regular(shop)
     sold(shop, member, 2, "egg2")
     change(shop, "egg", active=False)
-    assert ("egg2", "habit", "近60天买过4次") in suggested(shop, member)
+    assert ("egg2", "habit", "鸡蛋近60天买过4次") in suggested(shop, member)
 
 
 def test_who_has_bought_little_gets_what_goes_with_it(shop: Shop) -> None:
@@ -172,8 +172,8 @@ def test_the_list_in_chat_has_reasons_a_coupon_and_numbers(shop: Shop) -> None:
     anna = shop.talker("o-anna")
     assert anna.say("推荐").splitlines() == [
         "您可能需要:",
-        "1. 鲜牛奶(上次 2 月 23 日,平均 7 天一次)",
-        "2. 土鸡蛋(近60天买过3次)",
+        "1. 鲜牛奶(牛奶上次 2 月 23 日,平均 7 天一次)",
+        "2. 土鸡蛋(鸡蛋近60天买过3次)",
         "买鲜牛奶可用您的「牛奶九折券」,回复「优惠券」出示。",
         "回复序号看详情,回复「为什么」看依据。",
     ]
@@ -196,7 +196,7 @@ def test_the_reasons_are_kept_once_a_day_for_why(shop: Shop) -> None:
         [kept] = decisions.latest(connection, member)
     assert [item["item"] for item in kept.trace["items"]] == ["milk", "egg"]
     said = anna.say("为什么")
-    assert "鲜牛奶(上次 2 月 23 日,平均 7 天一次)、土鸡蛋(近60天买过3次)" in said
+    assert "鲜牛奶(牛奶上次 2 月 23 日,平均 7 天一次)、土鸡蛋(鸡蛋近60天买过3次)" in said
     assert "用到的资料:您近365天的购买记录。" in said
 
 

@@ -189,6 +189,16 @@ def test_who_bought_the_slow_article_meanwhile_gets_nothing(shop: BundleShop) ->
     assert {one.member_id for one in shop.coupons()} == {willing}
 
 
+def test_a_purchase_booked_late_ends_it_if_it_was_made_within_the_rest(shop: BundleShop) -> None:
+    late, long_ago = shop.buys("oA", egg=2000, milk=3000), shop.buys("oB", egg=2000, milk=3000)
+    made = shop.plan()
+    shop.receipt(late, *ago(28), tea=8000)
+    shop.receipt(long_ago, *ago(29), tea=8000)
+    done = shop.apply(made)
+    assert (done.put, done.no_longer) == (1, 1)
+    assert {one.member_id for one in shop.coupons()} == {long_ago}
+
+
 def test_a_message_on_its_way_ends_once_the_slow_article_is_bought(shop: BundleShop) -> None:
     kept, dropped = shop.buys("oA", egg=2000, milk=3000), shop.buys("oB", egg=2000, milk=3000)
     shop.buys("oC", soap=1500)

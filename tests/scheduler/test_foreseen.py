@@ -12,8 +12,9 @@ from members import scores, segments
 from members.scores import Score
 from members.segments import SegmentRule
 from scheduler.applying import apply_plan
+from scheduler.delivery import Deliverer
 from scheduler.plan import make_plan
-from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop
+from tests.scheduler.small_shop import MONDAY, ZONE, FakeWire, SmallShop
 
 TODAY = date(2026, 11, 16)
 LATE = [0.1] * 7
@@ -122,3 +123,24 @@ def test_segments_read_the_night(shop: SmallShop) -> None:
 def test_a_segment_with_unknown_words_is_refused(rule: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"state|value_decile|at_least"):
         SegmentRule.model_validate(rule)
+
+
+def test_a_purchase_booked_late_still_ends_the_reminder(shop: SmallShop) -> None:
+    """Between plan and sending a receipt comes in that was made before the plan, and after the last one known."""
+    eager, late = shop.member("o-1"), shop.member("o-2")
+    for member in (eager, late):
+        put(shop, member, cycle("milk", [0.55, 0.5, *LATE[:5]]))
+    plan = make_plan(shop.database, "复购提醒", shop.rules, MONDAY)
+    shop.buys(late, "milk", TODAY - timedelta(days=2))
+    shop.buys(eager, "milk", TODAY - timedelta(days=20))  # the one that was known
+    done = apply_plan(shop.database, plan.id, shop.rules, MONDAY + timedelta(minutes=1))
+    assert (done.put, done.no_longer) == (1, 1)
+    [message] = shop.outbox()
+    assert (message.member_id, message.content["until_bought"], message.content["last"]) == (
+        eager, "milk", (TODAY - timedelta(days=20)).isoformat(),
+    )  # fmt: skip
+    shop.buys(eager, "milk", TODAY - timedelta(days=3))
+    shop.writes("o-1", MONDAY + timedelta(minutes=2))
+    wire = FakeWire()
+    Deliverer(shop.database, shop.vault, wire, shop.rules).deliver_all(MONDAY + timedelta(minutes=3))
+    assert wire.sent == [] and [one.state for one in shop.outbox()] == ["cancelled"]

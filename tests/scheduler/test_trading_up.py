@@ -178,6 +178,13 @@ def test_who_bought_it_or_left_between_plan_and_apply_gets_nothing(shop: Upgrade
     assert {one.member_id for one in shop.coupons()} == {one.member_id for one in shop.decided()} == {willing}
 
 
+def test_a_purchase_booked_late_ends_it_too(shop: UpgradeShop) -> None:
+    member = shop.led("oA")
+    made = shop.plan()
+    shop.takes(member, "gold-1", morning(TODAY - 40 * DAY))
+    assert (done := shop.apply(made)).put == 0 and done.no_longer == 1
+
+
 def test_a_message_on_its_way_ends_once_the_article_is_bought(shop: UpgradeShop) -> None:
     kept, dropped = shop.led("oA"), shop.led("oB")
     shop.apply()
