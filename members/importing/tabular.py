@@ -14,6 +14,7 @@ BLOCK = 1 << 20
 LONGEST_CELL = 1 << 20
 ENCODINGS = {"utf-8-sig": "UTF-8", "gb18030": "GBK", "utf-16": "UTF-16"}
 PARQUET = "parquet"
+UNREADABLE = "引号没有配对(一格里的引号要写成两个),或一格太长"
 _UNIT = re.compile(r"[(\[].*?[)\]]|[\s_*:\-]")
 Row = tuple[int, dict[str, Any]]
 
@@ -100,7 +101,10 @@ def _encoding(path: Path) -> str:
 
 def _csv_header(path: Path, encoding: str) -> tuple[list[str], int]:
     with path.open(encoding=encoding, newline="") as file:
-        header = next(_reader(file), None)
+        try:
+            header = next(_reader(file), None)
+        except csv.Error as error:
+            raise TableError(f"{path.name} 第 1 行读不下去:{UNREADABLE}") from error
     if not header or not any(cell.strip() for cell in header):
         raise TableError(f"{path.name} 是空的:第一行要写列名")
     with path.open("rb") as raw:
@@ -113,7 +117,7 @@ def _reader(file: Any) -> Any:
     first = file.readline()
     file.seek(0)
     separator = max(",\t;", key=first.count)
-    return csv.reader(file, delimiter=separator)
+    return csv.reader(file, delimiter=separator, strict=True)
 
 
 def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
@@ -127,7 +131,7 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row]:
                 yield before + 1, dict(zip(header, cells, strict=False))
                 before = reader.line_num
         except csv.Error as error:
-            raise TableError(f"{path.name} 第 {before + 1} 行读不下去:{error}") from error
+            raise TableError(f"{path.name} 第 {before + 1} 行读不下去:{UNREADABLE}") from error
 
 
 def _parquet_header(path: Path) -> tuple[list[str], int]:

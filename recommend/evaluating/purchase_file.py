@@ -1,7 +1,8 @@
 """Another shop's purchases out of a CSV or Parquet file: which column is what, how its days count, what was dropped.
 
 Needed are member, item and a day: a date, or a whole number of days, baskets or weeks. Perhaps quantity (negative for a
-return), amount in 分 (in 元 where the name says so), type and category. Errors are `TableError`, in Chinese.
+return), amount (元 where the name or any decimals say so, else 分), type and category. Errors are `TableError`, in
+Chinese.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,32 @@ from recommend.matrix import BadPurchases, from_arrays, is_order_only
 EPOCH = date(1970, 1, 1).toordinal()
 DATES = (
     "date", "order_date", "purchase_date", "transaction_date", "transaction_timestamp", "transaction_dt",
-    "invoice_date", "timestamp", "datetime", "order_time", "日期", "购买日期", "下单日期", "下单时间", "时间",
+    "invoice_date", "timestamp", "datetime", "order_time", "order_datetime", "trans_date", "t_dat", "paid_at",
+    "created_at", "time", "日期", "购买日期", "下单日期", "交易日期", "消费日期", "销售日期", "下单时间", "购买时间",
+    "交易时间", "消费时间", "支付时间", "时间",
 )  # fmt: skip
 WEEKS = ("week", "week_no", "week_number", "周")
 ORDERS = ("order_number", "basket_number", "order_index", "basket_index", "basket", "单序", "第几单")
 NAMES: Mapping[str, Sequence[str]] = {
     "member": (
         "member", "member_id", "household_id", "household", "household_key", "user_id", "user", "customer_id",
-        "customer", "client_id", "card_id", "会员", "会员号", "会员编号", "客户号", "用户",
+        "customer", "cust_id", "client_id", "card_id", "card_no", "member_no", "phone", "mobile", "会员", "会员号",
+        "会员编号", "会员id", "会员卡号", "会员卡", "卡号", "客户号", "客户编号", "客户", "用户", "用户id", "用户编号",
+        "手机号", "会员手机号", "手机", "會員", "會員編號",
     ),
     "item": (
         "item", "item_id", "product_id", "product", "sku", "sku_id", "article_id", "article", "upc", "stock_code",
-        "商品", "商品编号", "商品编码", "货号",
+        "barcode", "product_code", "item_no", "商品编码", "商品编号", "商品id", "商品条码", "条码", "货号", "商品",
+        "商品名称", "品名", "商品編號", "product_name", "item_name",
     ),
     "day": (
         *DATES, "day", "day_number", "天", *ORDERS, *WEEKS,
     ),
-    "quantity": ("quantity", "qty", "pieces", "数量", "件数"),
-    "amount": ("amount", "amount_fen", "sales_value", "sales", "paid", "金额", "实付", "实付金额"),
+    "quantity": ("quantity", "qty", "pieces", "数量", "件数", "购买数量", "销售数量", "數量"),
+    "amount": (
+        "amount", "amount_fen", "sales_value", "sales", "paid", "金额", "实付", "实付金额", "销售额", "销售金额",
+        "小计", "金額",
+    ),
     "type": ("type", "product_type", "sub_commodity_desc", "subcategory", "aisle", "aisle_id", "类型", "小类"),
     "category": (
         "category", "product_category", "commodity_desc", "department", "department_id", "category_id", "品类", "大类",
@@ -49,7 +58,8 @@ NAMES: Mapping[str, Sequence[str]] = {
 WORDS = {"member": "会员", "item": "商品", "day": "日期或第几单"}
 IN_YUAN = {plain(name) for name in ("sales_value", "sales", "paid")}
 WHOLE, NUMBER = re.compile(r"-?\d{1,18}"), re.compile(r"-?\d+(\.\d+)?")
-TELL_EVERY, DAY_LIMIT = 20_000, 10**6
+TELL_EVERY, DAY_LIMIT, MOST_PAID = 20_000, 10**6, 10**10
+STRAY_SHARE, STRAY_DAYS = 0.001, 366
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,8 @@ def read(path: Path, told: Callable[[int, int], None] = lambda lines, of: None) 
         if count % TELL_EVERY == 0:
             told(count, max(count, source.rows - 1))
     told(count, count)
+    if lines.dated:
+        lines.drop_strays()
     if not lines.day:
         dropped = "、".join(f"{why} {many} 行" for why, many in lines.dropped.items())
         raise TableError(f"{path.name} 里没有可用的购买" + (f"(去掉了:{dropped})" if dropped else ""))
@@ -95,7 +107,8 @@ def _taken(source: Source) -> dict[str, tuple[str, str]]:
         if alias is not None:
             found[target] = there[alias], alias
         elif target in WORDS:
-            some, every = "、".join(NAMES[target][:6]), "、".join([*source.columns, *source.unused])
+            names = [[one for one in aliases if one.isascii() == english][:4] for english in (False, True)]
+            some, every = "、".join([*names[0], *names[1]]), "、".join([*source.columns, *source.unused])
             raise TableError(f"{source.path.name} 里没有「{WORDS[target]}」列:可以叫 {some} 等;文件里的列是 {every}")
     return found
 
@@ -131,7 +144,10 @@ class _Lines:
         self.labels: dict[str, dict[int, str]] = {name: {} for name in ("type", "category") if name in taken}
         self.dropped: Counter[str] = Counter()
         self.dated: bool | None = None
-        self.order_only = plain(self.alias["day"]) in {plain(name) for name in ORDERS}
+        self.by_date, self.by_week, self.order_only = (
+            plain(self.alias["day"]) in {plain(name) for name in names} for names in (DATES, WEEKS, ORDERS)
+        )
+        self.decimals = False
         self.known: dict[tuple[str, Any], Any] = {}
         header = taken.get("amount", ("", ""))[0]
         self.yuan = "元" in header or plain(header) in IN_YUAN
@@ -151,7 +167,7 @@ class _Lines:
         self.item.append(code)
         self.day.append(day)
         self.quantity.append(quantity)
-        self.amount.append(self._read("amount", row, number, self._fen) if "amount" in self.taken else 0)
+        self.amount.append(self._read("amount", row, number, self._hundredths) if "amount" in self.taken else 0)
         for name, labels in self.labels.items():
             if not labels.get(code):
                 labels[code] = self._read(name, row, number, cells.text)
@@ -176,13 +192,15 @@ class _Lines:
         is_number = not isinstance(cell, date) and WHOLE.fullmatch(said) is not None
         if is_number and self.order_only:
             day, dated = int(said), False
+        elif is_number and 190001 <= int(said) <= 219953 and (self.by_week or self.by_date):
+            day, dated = self._of_year(int(said)), True
         elif is_number and not 19000101 <= int(said) <= 21991231:
             day, dated = int(said), 10**9 <= int(said) < 10**10
             if dated:
                 day = datetime.fromtimestamp(day, UTC).date().toordinal() - EPOCH
             elif abs(day) > DAY_LIMIT:
                 raise cells.BadCell("day_bad", "第几天或第几单的数太大")
-            elif plain(self.alias["day"]) in {plain(name) for name in WEEKS}:
+            elif self.by_week:
                 day *= 7
         else:
             found = cells.day(cell)
@@ -193,33 +211,58 @@ class _Lines:
         self.dated = dated
         return day
 
-    def _fen(self, cell: Any) -> int:
-        if self.yuan:
-            return cells.amount(cell, negative=True) or 0
-        said = cells.text(cell).replace(",", "")
+    def _of_year(self, number: int) -> int:
+        """Return the Monday of a week written 202401; months are refused."""
+        if not self.by_week:
+            raise cells.BadCell("date_month", "只有年和月,日期要写到哪一天")
+        try:
+            return date.fromisocalendar(number // 100, number % 100, 1).toordinal() - EPOCH
+        except ValueError as error:
+            raise cells.BadCell("week_bad", "那一年没有这一周") from error
+
+    def _hundredths(self, cell: Any) -> int:
+        """Return a hundred times what is said, in whichever unit, rounded to a whole number."""
+        said = cells.text(cell).replace(",", "").replace("¥", "").removesuffix("元").strip()
         if not said:
             return 0
-        if not WHOLE.fullmatch(said):
-            raise cells.BadCell("amount_bad", "金额以分计,要写整数;以元计请把列名写成 金额(元) 或 sales_value")
-        return int(said)
+        if not NUMBER.fullmatch(said):
+            raise cells.BadCell("amount_bad", "金额不是数字")
+        found = Decimal(said)
+        if abs(found) > MOST_PAID:
+            raise cells.BadCell("amount_range", "金额太大")
+        self.decimals |= found != found.to_integral_value()
+        return int((found * 100).to_integral_value(ROUND_HALF_UP))
+
+    def drop_strays(self) -> None:
+        """Leave out dates a year or more outside those of nearly all lines: a till's wrong clock, a blank as 1970."""
+        day = np.array(self.day, dtype=np.int64)
+        first, last = np.quantile(day, (STRAY_SHARE, 1 - STRAY_SHARE)) if len(day) else (0, 0)
+        stray = (day < first - STRAY_DAYS) | (day > last + STRAY_DAYS)
+        if not stray.any():
+            return
+        self.dropped["日期远在别的日期之外"] += int(stray.sum())
+        for column in (self.member, self.item, self.day, self.quantity, self.amount):
+            column[:] = np.array(column, dtype=np.int64)[~stray].tolist()
 
     def shop(self) -> Shop:
         """Return what was read."""
         members, of_member = self.members.ranked()
         items, of_item = self.items.ranked()
         in_order = self.order_only and not self.dated
-        day = np.array(self.day, dtype=np.int64)
+        day, amount = np.array(self.day, dtype=np.int64), np.array(self.amount, dtype=np.int64)
+        if not (self.yuan or self.decimals):
+            amount //= 100
         if in_order:  # the numbers may run over the whole shop, or be long: only their order counts
             day = np.unique(day, return_inverse=True)[1]
         try:
-            log = from_arrays(of_member[self.member], day, of_item[self.item], np.array(self.quantity),
-                              np.array(self.amount))  # fmt: skip
+            log = from_arrays(of_member[self.member], day, of_item[self.item], np.array(self.quantity), amount)
         except (BadPurchases, OverflowError) as error:
             raise TableError(f"{self.file} 读出来的购买不能用:{error}") from error
         log = replace(log, members=members[log.members], items=items[log.items])
         names = {name: {items[of_item[code]]: label for code, label in labels.items()}
                  for name, labels in self.labels.items()}  # fmt: skip
-        labels = {name: np.array([of.get(item, "") for item in log.items.tolist()]) for name, of in names.items()}
+        labels = {name: np.array([of.get(item, "") for item in log.items.tolist()])
+                  for name, of in names.items() if any(of.values())}  # fmt: skip
         in_order |= not self.dated and is_order_only(log)
         return Shop(log, labels.get("type"), labels.get("category"), order_only=in_order)
 
