@@ -28,6 +28,7 @@ _SINCE = (
 )
 _BOUGHT = _SINCE.where(products.c.category == bindparam("code"))
 _TOOK = _SINCE.where(products.c.sku == bindparam("sku"))
+_ON_SALE = select(func.count()).where(products.c.sku.in_(bindparam("skus", expanding=True)), products.c.active)
 _STILL_HELD = (
     select(func.count())
     .select_from(coupons)
@@ -62,6 +63,11 @@ def took(
     return connection.execute(_TOOK, bound).scalar_one_or_none() is not None
 
 
+def on_sale(connection: Connection, skus: Sequence[str]) -> bool:
+    """Tell whether all of these articles can be bought today."""
+    return int(connection.execute(_ON_SALE, {"skus": list(skus)}).scalar_one()) == len(set(skus))
+
+
 def _unused(connection: Connection, member: int, waiting: Sequence[int]) -> bool:
     return bool(connection.execute(_STILL_HELD, {"waiting": list(waiting), "member": member}).scalar_one())
 
@@ -71,8 +77,8 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
 
     Only what was pushed can lapse: what a member asked for is theirs. `row` needs id, kind, member_id, campaign,
     content and created_at; content's `personal`, `until_bought` (a category, `last` bought on that day), `until_took`
-    (an article not bought from the day `first` on) and `until_used` (coupons) say what it rests on. A member with a
-    budget is held: no two messages that leave at once take its last place both.
+    (an article, not bought from the day `first` on), `needs` (articles on sale) and `until_used` (coupons) say what it
+    rests on. A member with a budget is held: no two messages that leave at once take its last place both.
     """
     if row.kind not in PUSHED or row.member_id is None:
         return ""
@@ -91,6 +97,8 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     times = {"since": row.created_at, "until": now}
     if category and bought(connection, row.member_id, category, **times, last=row.content.get("last")):
         return "会员已经买了"
+    if not on_sale(connection, row.content.get("needs", ())):
+        return "商品已下架"
     article = row.content.get("until_took")
     if article and took(connection, row.member_id, article, **times, first=row.content.get("first")):
         return "会员已经买了"

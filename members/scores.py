@@ -2,9 +2,9 @@
 
 A suggestion is [sku, probability, long-term, short-term, kind, words]; a cycle is [category, last day, mean gap, due
 day, chance of return, purchase days, [chance that a reminder hits on the row's day, the next day, …]]; None instead
-of cycles says that nothing was forecast. An upgrade is ["premium", usual sku, dearer sku, chance, 分 more a piece] or
-["companion", usual sku, sku of what goes with it, share of receipts, times chance]. A companion is [sku, times chance,
-confidence]. Days are ISO dates. Who refused personal choices has no row.
+of cycles says that nothing was forecast. An upgrade is ["premium", usual sku, dearer sku, share of the usual one's
+buyers, 分 more a piece] or ["companion", usual sku, sku of what goes with it, share of receipts, times chance]. A
+companion is [sku, times chance, confidence]. Days are ISO dates. Who refused personal choices has no row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -62,8 +62,8 @@ class Scored:
 class Upgrade:
     """An article to lead a member on to from their usual one.
 
-    Of a premium, `share` is the chance that it is taken up and `beyond` what it costs more a piece, in 分. Of a
-    companion, `share` of the receipts with the usual one have it too, `beyond` times as many as chance gives.
+    Of a premium, `share` of the usual one's buyers took it up later, and `beyond` is what it has cost more a piece, in
+    分. Of a companion, `share` of the receipts with the usual one have it too, `beyond` times as many as chance gives.
     """
 
     by: Literal["premium", "companion"]
@@ -72,10 +72,11 @@ class Upgrade:
     share: float
     beyond: float
 
-    def explain(self, usual: str, name: str) -> str:
-        """Return the sentence a member reads, from the names of both articles."""
-        told = wording.premium if self.by == "premium" else wording.companion
-        return told(usual, name, self.share, self.beyond)
+    def explain(self, usual: str, name: str, *, dearer: int | None = None) -> str:
+        """Return the sentence a member reads, from the names of both articles; `dearer` by so many 分 today."""
+        if self.by == "premium":
+            return wording.premium(usual, name, self.share, dearer)
+        return wording.companion(usual, name, self.share, self.beyond)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Trade-up: from a member's usual article of a type to a dearer one that buyers of the usual one did take up.
 
 Unit price = 分 a piece over the shop before the cut (pack sizes are not told apart). Within a type, the usual article
-is the one bought on most days. chance(a → b) = (members who first bought a and later b) / (members who bought a +
-PULL), the pseudo-count standing for members who never will. Offered is the b that
+is the one bought on most days. share(a → b) = members who first bought a and later b / members who bought a; chance is
+the same with PULL more who bought a, the pseudo-count standing for members who never will. Offered is the b that
 maximises chance · extra 分 (the money expected), or the chance alone. Steps are learnt once, of a sample where members
 are many, and offered to some members after others.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from recommend.leaning import unit_price
 from recommend.matrix import BadPurchases, Labels, PurchaseLog
@@ -23,7 +23,10 @@ DEARER, AT_MOST, LEAST = 1.15, 3.0, 3
 
 @dataclass(frozen=True, slots=True)
 class TradeUps:
-    """One row a member and type with an offer, rising by both: codes of the articles, extra 分 a piece, chance."""
+    """One row a member and type with an offer, rising by both: codes of the articles, and what is told of the step.
+
+    `extra` is 分 a piece.
+    """
 
     members: Labels
     items: Labels
@@ -32,11 +35,12 @@ class TradeUps:
     premium: Whole
     extra: Figures
     chance: Figures
+    share: Figures
 
     def explain(self, row: int) -> str:
         """Return the sentence a marketer reads."""
         usual, premium = self.items[self.usual[row]], self.items[self.premium[row]]
-        return f"常买{usual};买它的会员后来有{self.chance[row]:.0%}也买了{premium},每件多{self.extra[row] / 100:.2f}元"
+        return f"常买{usual};买它的会员后来有{self.share[row]:.0%}也买了{premium},每件多{self.extra[row] / 100:.2f}元"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,13 @@ class Ladder:
     after: Whole
     extra: Figures
     chance: Figures
+    share: Figures
+
+    def kept(self, steps: NDArray[np.bool_]) -> "Ladder":
+        """Return these of the steps."""
+        return Ladder(
+            self.kind, self.before[steps], self.after[steps], self.extra[steps], self.chance[steps], self.share[steps]
+        )
 
 
 def kinds(log: PurchaseLog, types: ArrayLike) -> Whole:
@@ -126,10 +137,11 @@ def ladder(
     if sold is not None:
         fit &= np.asarray(sold, dtype=np.bool_)[after]
     before, after, took = before[fit], after[fit], took[fit]
-    chance = took / (np.bincount(found.item, minlength=len(log.items))[before] + PULL)
+    buyers = np.bincount(found.item, minlength=len(log.items))[before]
+    chance, share = took / (buyers + PULL), took / buyers
     extra = price[after] - price[before]
     order = np.lexsort((after, -chance * extra if prefer == "money" else -chance, before))
-    return Ladder(kinds(log, types), before[order], after[order], extra[order], chance[order])
+    return Ladder(kinds(log, types), before[order], after[order], extra[order], chance[order], share[order])
 
 
 def offered(log: PurchaseLog, cut: int, steps: Ladder, *, since: int | None = None, often: int = 1) -> TradeUps:
@@ -149,8 +161,9 @@ def offered(log: PurchaseLog, cut: int, steps: Ladder, *, since: int | None = No
     some = picked >= 0
     step = picked[some]
     return TradeUps(
-        log.members, log.items, member[some], usual[some], steps.after[step], steps.extra[step], steps.chance[step]
-    )
+        log.members, log.items, member[some], usual[some], steps.after[step], steps.extra[step], steps.chance[step],
+        steps.share[step],
+    )  # fmt: skip
 
 
 def _usual(found: Tried, often: int) -> tuple[Whole, Whole]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommend import trade_up
 from recommend.books import Shelf
@@ -43,6 +44,7 @@ class Upgrades:
         """Learn the steps of a `part` of the log; `beside`: {code: [sku, times chance, share] of its companions}."""
         try:
             steps = trade_up.ladder(part, today, shelf.type, sold=shelf.active)
+            steps = steps.kept(_tellable(shelf, steps))
         except BadPurchases:
             steps = None
         code = {sku: place for place, sku in enumerate(shelf.sku.tolist())}
@@ -70,7 +72,8 @@ class Upgrades:
             mine, chance = found.setdefault(int(offers.member[row]), []), float(offers.chance[row])
             if len(mine) < MOST and chance >= LEAST_SHARE:
                 pair = sku[offers.usual[row]], sku[offers.premium[row]]
-                mine.append([PREMIUM, *pair, round(chance, 4), round(float(offers.extra[row]))])
+                told = round(float(offers.share[row]), 4), round(float(offers.extra[row]))
+                mine.append([PREMIUM, *pair, *told])
 
     def _companions(self, past: PurchaseLog, found: dict[int, list[Row]]) -> None:
         width, sku = len(past.items), self.shelf.sku
@@ -88,3 +91,11 @@ class Upgrades:
             order = sorted(some.items(), key=lambda one: (-one[1][0], one[0]))[:MOST]
             rows = [[COMPANION, sku[usual], sku[other], share, times] for other, (times, share, usual) in order]
             found.setdefault(member, []).extend(rows)
+
+
+def _tellable(shelf: Shelf, steps: Ladder) -> NDArray[np.bool_]:
+    """Tell which steps a member can follow: to another name, and not to what costs no more on today's shelf."""
+    price, name = shelf.price, shelf.name
+    before, after = steps.before, steps.after
+    priced = (price[before] > 0) & (price[after] > 0)
+    return np.asarray((name[before] != name[after]) & ~(priced & (price[after] <= price[before])), dtype=np.bool_)

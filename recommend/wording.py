@@ -37,9 +37,10 @@ def together(name: str) -> str:
     return f"常和{name}一起买"
 
 
-def premium(usual: str, name: str, chance: float, extra: float) -> str:
-    """Return how many who bought the usual article took up the dearer one, and what it costs more (分)."""
-    return f"您常买{usual};买过它的会员后来有{chance:.0%}也买了{name},每件多{extra / 100:.2f}元"
+def premium(usual: str, name: str, share: float, dearer: int | None) -> str:
+    """Return how many who bought the usual article took up the dearer one, and what it costs more today (分)."""
+    more = "" if dearer is None else f",每件多{dearer / 100:.2f}元"
+    return f"您常买{usual};买过它的会员后来有{share:.0%}也买了{name}{more}"
 
 
 def companion(usual: str, name: str, share: float, beyond: float) -> str:

@@ -125,15 +125,21 @@ def _one(connection: Connection, plan: Plan, row: Any, rules: PushRules, now: da
 
 
 def _bought(connection: Connection, campaign: Campaign, row: Any, since: datetime, now: datetime) -> bool:
-    """Tell whether the member has bought since the plan what this would remind of or lead on to."""
+    """Tell whether the member has bought since the plan what this would remind of or lead on to, or it is gone."""
     match campaign:
         case Repurchase():
             category, last = row.trace.get("category", ""), row.trace.get("last")
             return lapsing.bought(connection, row.member_id, category, since=since, until=now, last=last)
         case TradeUp() | Bundle():
-            first = row.trace.get("not_since")
-            return lapsing.took(connection, row.member_id, row.trace["product"], since=since, until=now, first=first)
+            sku, first = row.trace["product"], row.trace.get("not_since")
+            gone = not lapsing.on_sale(connection, _articles(row))
+            return gone or lapsing.took(connection, row.member_id, sku, since=since, until=now, first=first)
     return False
+
+
+def _articles(row: Any) -> list[str]:
+    """Return what must be on sale for an offer of single articles."""
+    return list(row.trace.get("articles") or [row.trace["product"]])
 
 
 def _write(
@@ -204,7 +210,7 @@ def _content(row: Any, campaign: Campaign, text: str, sms: str) -> dict[str, Any
     if isinstance(campaign, Repurchase):
         content |= {"until_bought": row.trace.get("category"), "last": row.trace.get("last")}
     if isinstance(campaign, TradeUp | Bundle):
-        content |= {"until_took": row.trace["product"], "first": row.trace.get("not_since")}
+        content |= {"until_took": row.trace["product"], "first": row.trace.get("not_since"), "needs": _articles(row)}
     if row.trace.get("subscription"):
         content["subscription"] = row.trace["subscription"]
     return content

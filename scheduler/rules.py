@@ -107,11 +107,13 @@ class Remind(Section):
 def _fillable(text: str | None, usable: Sequence[str]) -> str | None:
     """Return a text with none but these placeholders."""
     try:
-        fields = [field for _, field, _, _ in Formatter().parse(text or "") if field is not None]
+        parts = [part for part in Formatter().parse(text or "") if part[1] is not None]
     except ValueError as error:
         raise ValueError("花括号要成对,例如 {category}") from error
-    if unknown := [field for field in fields if field not in usable]:
+    if unknown := [name for _, name, _, _ in parts if name not in usable]:
         raise ValueError(f"不认识的占位 {{{unknown[0]}}},可以用 {''.join(f'{{{name}}}' for name in usable)}")
+    if odd := [name for _, name, spec, turned in parts if spec or turned]:
+        raise ValueError(f"占位里只写名字:{{{odd[0]}}}")
     return text
 
 
@@ -173,7 +175,7 @@ class TradeUp(_Campaign):
     placeholders: ClassVar[Sequence[str]] = OF_ARTICLES
     kind: Literal["trade_up"]
     schedule: When = When(every="week", day="wednesday")
-    want: list[Literal["premium", "companion"]] = Field(
+    want: Listed[Literal["premium", "companion"]] = Field(
         default=["premium", "companion"], min_length=1, description="premium 同类里更好的,companion 搭着买的;先写的优先"
     )
     offer: Offer | None = None

@@ -35,6 +35,9 @@ class Desk:
             usual, offered = self.shelf[one.usual], self.shelf[one.sku]
             if one.by not in self.want or one.sku in resting or usual is None or offered is None:
                 continue
+            dearer = _dearer(usual, offered)
+            if usual.name == offered.name or (one.by == "premium" and dearer is not None and dearer <= 0):
+                continue
             if offered.active and self.without.isdisjoint((usual.category, offered.category)):
                 return _offer(member, one, usual, offered, row.score.day.isoformat())
         return None
@@ -60,6 +63,11 @@ def candidates(
                 yield found
 
 
+def _dearer(usual: Goods, offered: Goods) -> int | None:
+    """Return by how many 分 the offered article is dearer on today's shelf; None where a price is not known."""
+    return offered.price - usual.price if usual.price and offered.price else None
+
+
 def _offer(member: int, one: Upgrade, usual: Goods, offered: Goods, scored_on: str) -> Candidate:
     category = offered.category_name or offered.category
     trace = {
@@ -68,7 +76,7 @@ def _offer(member: int, one: Upgrade, usual: Goods, offered: Goods, scored_on: s
         "extra" if one.by == "premium" else "beyond": one.beyond, "scored": scored_on,
         "not_since": EVER,
     }  # fmt: skip
+    reason = one.explain(usual.name, offered.name, dearer=_dearer(usual, offered))
     return Candidate(
-        member, one.explain(usual.name, offered.name), offered.category, category, product=offered.name,
-        usual=usual.name, trace=trace,
+        member, reason, offered.category, category, product=offered.name, usual=usual.name, trace=trace
     )  # fmt: skip

@@ -123,8 +123,8 @@ def test_trade_up_by_hand() -> None:
     assert {str(log.items[at]) for at in offers.usual} == {"tea"}
     assert {str(log.items[at]) for at in offers.premium} == {"fine tea"}
     assert set(offers.extra.tolist()) == {500}
-    assert set(offers.chance.tolist()) == {5 / 30}
-    assert offers.explain(0) == "常买tea;买它的会员后来有17%也买了fine tea,每件多5.00元"
+    assert set(offers.chance.tolist()) == {5 / 30} and set(offers.share.tolist()) == {0.5}
+    assert offers.explain(0) == "常买tea;买它的会员后来有50%也买了fine tea,每件多5.00元"
 
 
 def test_two_articles_first_bought_on_one_day_are_no_step() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +26,13 @@ def log_of(*rows: tuple[int, int, str]) -> PurchaseLog:
     return from_arrays(member, day, sku, [1] * len(rows), [PRICE[one] for one in sku])
 
 
-def shelf(*, unsold: Sequence[str] = ()) -> Shelf:
-    """Two milks of one type, rice, and tea without a type."""
-    names, some = np.array(SKUS, dtype=object), np.zeros(len(SKUS), dtype=np.int64)
+def shelf(*, unsold: Sequence[str] = (), alike: bool = False, price: Sequence[int] = (0, 0, 0, 0)) -> Shelf:
+    """Two milks of one type, `alike` in name, rice, and tea without a type; what each costs today."""
+    skus, some = np.array(SKUS, dtype=object), np.array(price, dtype=np.int64)
+    names = np.array(["milk" if alike and sku == "gold" else sku for sku in SKUS], dtype=object)
     kind = np.array(["dairy milk", "dairy milk", "grain rice", ""], dtype=object)
     active = np.array([sku not in unsold for sku in SKUS])
-    return Shelf(names, names, kind, kind, kind, kind, some, np.zeros(len(SKUS), np.bool_), active)
+    return Shelf(skus, names, kind, kind, kind, kind, some, np.zeros(len(SKUS), np.bool_), active)
 
 
 def rows() -> list[tuple[int, int, str]]:
@@ -47,8 +49,8 @@ def learnt(*more: tuple[int, int, str], unsold: Sequence[str] = ()) -> Upgrades:
 
 def test_who_buys_habitually_is_led_on_to_what_others_took_up() -> None:
     found = learnt().of(0, 6)
-    # three of six who bought milk took up the gold one: 3 / (6 + 20); five yuan more a piece
-    premium = ["premium", "milk", "gold", round(3 / 26, 4), 500]
+    # three of six who bought milk took up the gold one; five yuan more a piece
+    premium = ["premium", "milk", "gold", 0.5, 500]
     assert found == {3: [premium, ["companion", "rice", "tea", 0.25, 2.4]]}
 
 
@@ -74,6 +76,20 @@ def test_what_was_ever_bought_before_today_is_not_offered(more: tuple[int, int, 
 
 def test_what_is_not_sold_any_more_leads_nowhere() -> None:
     assert [one[0] for one in learnt(unsold=["gold"]).of(3, 4)[3]] == ["companion"]
+
+
+@pytest.mark.parametrize(
+    ("told", "ways"),
+    [
+        ({"alike": True}, ["companion"]), ({"price": (1000, 1000, 0, 0)}, ["companion"]),
+        ({"price": (900, 1000, 0, 0)}, ["companion"]), ({"price": (1100, 1000, 0, 0)}, ["premium", "companion"]),
+        ({"price": (0, 1000, 0, 0)}, ["premium", "companion"]),
+    ],
+)  # fmt: skip
+def test_a_step_leads_to_another_name_and_a_higher_price(told: dict[str, Any], ways: list[str]) -> None:
+    log = log_of(*rows())
+    upgrades = Upgrades.learn(log, log, shelf(**told), TODAY, RULES, BESIDE)
+    assert [one[0] for one in upgrades.of(3, 4)[3]] == ways
 
 
 def test_what_costs_nothing_is_no_step_up() -> None:

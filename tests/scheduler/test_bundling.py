@@ -189,6 +189,15 @@ def test_who_bought_the_slow_article_meanwhile_gets_nothing(shop: BundleShop) ->
     assert {one.member_id for one in shop.coupons()} == {willing}
 
 
+@pytest.mark.parametrize("sku", ["tea-1", "milk-1"])
+def test_what_is_taken_off_the_shelf_ends_it(shop: BundleShop, sku: str) -> None:
+    shop.buys("oA", egg=2000, milk=3000)
+    made, products = shop.plan(), table(Product)
+    with shop.database.transaction() as connection:
+        connection.execute(update(products).where(products.c.sku == sku).values(active=False))
+    assert (done := shop.apply(made)).put == 0 and done.no_longer == 1
+
+
 def test_a_purchase_booked_late_ends_it_if_it_was_made_within_the_rest(shop: BundleShop) -> None:
     late, long_ago = shop.buys("oA", egg=2000, milk=3000), shop.buys("oB", egg=2000, milk=3000)
     made = shop.plan()

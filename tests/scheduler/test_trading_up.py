@@ -63,7 +63,7 @@ def test_the_dearer_article_is_offered_with_a_coupon_on_it_and_the_reason_is_kep
         [stored] = decisions.latest(connection, member)
         scope = coupons.held(connection, coupons.by_id(connection, coupon.id)).rule.scope
     assert scope.products == ["gold-1"]
-    assert stored.reason == "您常买鲜奶一号;买过它的会员后来有17%也买了鲜奶金装,每件多5.00元" == coupon.reason
+    assert stored.reason == "您常买鲜奶一号;买过它的会员后来有17%也买了鲜奶金装" == coupon.reason
     kept = {name: stored.trace[name] for name in ("by", "category", "product", "usual", "share", "extra", "scored")}
     assert kept == {
         "by": "premium", "category": "milk", "product": "gold-1", "usual": "milk-1", "share": 0.1667, "extra": 500,
@@ -83,6 +83,31 @@ def test_the_way_written_first_is_preferred(open_up: OpenUp, want: list[str], pr
     assert decided.trace["product"] == product
     if product == "tea-1":
         assert decided.reason == "您常买大米一号;有它的小票里23%同时买了茶叶一号,是各买各的2.4倍"
+
+
+def test_how_much_dearer_is_told_by_todays_prices(shop: UpgradeShop) -> None:
+    shop.led("oA")
+    set_product(shop, "milk-1", price=1000)
+    set_product(shop, "gold-1", price=1299)
+    [sample] = shop.plan().samples
+    assert sample.reason == "您常买鲜奶一号;买过它的会员后来有17%也买了鲜奶金装,每件多2.99元"
+
+
+def test_what_is_taken_off_the_shelf_is_offered_no_more(shop: UpgradeShop) -> None:
+    shop.led("oA")
+    made = shop.plan()
+    set_product(shop, "gold-1", active=False)
+    assert (done := shop.apply(made)).put == 0 and done.no_longer == 1
+
+
+def test_what_is_taken_off_the_shelf_on_its_way_does_not_go_out(shop: UpgradeShop) -> None:
+    shop.led("oA")
+    assert shop.apply().put == 1
+    set_product(shop, "gold-1", active=False)
+    shop.writes("oA", MONDAY + timedelta(minutes=1))
+    wire = FakeWire()
+    Deliverer(shop.database, shop.vault, wire, shop.rules).deliver_all(MONDAY + timedelta(minutes=2))
+    assert wire.sent == [] and [(one.state, one.note) for one in shop.outbox()] == [("cancelled", "商品已下架")]
 
 
 def test_without_a_coupon_it_is_a_word(open_up: OpenUp) -> None:
@@ -123,6 +148,8 @@ def mute(shop: UpgradeShop, member: int) -> None:
         (mute, "已退订"),
         (lambda shop, _: set_product(shop, "gold-1", active=False), "没有合适的优惠"),
         (lambda shop, _: set_product(shop, "gold-1", category="fuel"), "没有合适的优惠"),
+        (lambda shop, _: set_product(shop, "gold-1", name="鲜奶一号"), "没有合适的优惠"),
+        (lambda shop, _: [set_product(shop, sku, price=900) for sku in ("milk-1", "gold-1")], "没有合适的优惠"),
         (lambda shop, _: set_product(shop, "milk-1", category="fuel"), "没有合适的优惠"),
         (lambda shop, member: shop.takes(member, "gold-1", morning(TODAY)), "没有合适的优惠"),
     ],
@@ -210,6 +237,8 @@ def test_a_stock_of_one_is_given_once(open_up: OpenUp) -> None:
         ({"want": []}, "at least 1"),
         ({"want": ["premium", "premium"]}, "同一样写了两次"),
         ({"want": ["luxury"]}, "premium"),
+        ({"say": "{usual:d}"}, "占位里只写名字:{usual}"),
+        ({"say": "{usual!r}"}, "占位里只写名字:{usual}"),
         ({"offer": None}, "还要写 offer"),
         ({"offer": {"template": "product-10", "plain": "off-5"}}, "不写 say_plain 和 offer.plain"),
         ({"say_plain": "您好"}, "不写 say_plain 和 offer.plain"),
@@ -219,6 +248,10 @@ def test_a_stock_of_one_is_given_once(open_up: OpenUp) -> None:
 def test_what_a_campaign_may_not_say(change: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint.replace("{", r"\{")):
         TradeUp.model_validate(CAMPAIGN | change)
+
+
+def test_one_way_alone_needs_no_list() -> None:
+    assert TradeUp.model_validate(CAMPAIGN | {"want": "companion"}).want == ["companion"]
 
 
 @pytest.mark.parametrize(
