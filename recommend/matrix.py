@@ -7,6 +7,7 @@ that is unknown the latest earlier ones.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ Codes = NDArray[np.int32]
 Amounts = NDArray[np.int64]
 Labels = NDArray[Any]
 ORDER_ONLY_SHARE, GAPPED_SHARE, STARTING_SHARE = 0.98, 0.7, 0.9
+FARTHEST, LARGEST = 10**8, 10**12  # a day number; pieces or 分 of a line, so that sums of them fit
 
 
 class BadPurchases(ValueError):
@@ -139,12 +141,13 @@ def from_arrays(
 ) -> PurchaseLog:  # fmt: skip
     """Return the log of these lines in any order; lines of one member, day and item become one, gifts are left out.
 
-    `day` holds whole numbers or numpy dates; `dated`: the numbers are dates, too. `sold`: the day of the sale that a
+    `day` holds whole numbers or dates; `dated`: the numbers are dates, too. `sold`: the day of the sale that a
     returned line belongs to, its own day where that is unknown. BadPurchases for NaN, NaT, fractions of days, ragged
     or no lines.
     """
-    dated = dated or np.issubdtype(np.asarray(day).dtype, np.datetime64)
-    columns = [np.asarray(member), _days(np.asarray(day)), np.asarray(item)]
+    given = _dates(np.asarray(day))
+    dated = dated or np.issubdtype(given.dtype, np.datetime64)
+    columns = [np.asarray(member), _days(given), np.asarray(item)]
     count = len(columns[0])
     columns += [_whole("quantity", quantity, count, 1), _whole("amount", amount, count, 0)]
     columns += [columns[1] if sold is None else _days(np.asarray(sold))]
@@ -155,8 +158,10 @@ def from_arrays(
     for name, column in (("member", columns[0]), ("item", columns[2])):
         _refuse_missing(name, column)
     bought = np.ones(count, dtype=np.bool_) if gift is None else ~np.asarray(gift, dtype=np.bool_)
-    members, member_code = np.unique(columns[0][bought], return_inverse=True)
-    items, item_code = np.unique(columns[2][bought], return_inverse=True)
+    if len(bought) != count:
+        raise BadPurchases("columns of different lengths")
+    members, member_code = _numbered("member", columns[0][bought])
+    items, item_code = _numbered("item", columns[2][bought])
     rest = [column[bought] for column in columns]
     return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items, dated, rest[5])
 
@@ -170,8 +175,10 @@ def from_frame(frame: Any, names: Mapping[str, str] | None = None) -> PurchaseLo
     missing = [own[name] for name in ("member", "day", "item") if own[name] not in frame.columns]
     if missing:
         raise BadPurchases(f"columns missing: {', '.join(missing)}")
-    given: dict[str, Any] = {name: frame[column].to_numpy() for name, column in own.items() if column in frame.columns}
-    return from_arrays(**given)
+    given: dict[str, Any] = {name: frame[column] for name, column in own.items() if column in frame.columns}
+    if str(given["day"].dtype).startswith("datetime64[ns,"):  # the day where it was bought, not in Greenwich
+        given["day"] = given["day"].dt.tz_localize(None)
+    return from_arrays(**{name: column.to_numpy() for name, column in given.items()})
 
 
 def from_parquet(path: Path, names: Mapping[str, str] | None = None) -> PurchaseLog:
@@ -264,11 +271,29 @@ def _summed(
     )  # fmt: skip
 
 
+def _dates(day: NDArray[Any]) -> NDArray[Any]:
+    """Return a column of Python dates or moments (each in its own zone) as numpy dates, any other as it is."""
+    if day.dtype != object or not len(day) or not all(isinstance(one, date) for one in day):
+        return day
+    plain = [one.date() if isinstance(one, datetime) else one for one in day]
+    return np.array(plain, dtype="datetime64[D]")
+
+
 def _days(day: NDArray[Any]) -> NDArray[Any]:
     _refuse_missing("day", day)
     if np.issubdtype(day.dtype, np.datetime64):
         return day.astype("datetime64[D]").astype(np.int64)
-    return _whole("day", day, len(day), 0)
+    days = _whole("day", day, len(day), 0)
+    if len(days) and (days.min() < -FARTHEST or days.max() > FARTHEST):
+        raise BadPurchases(f"day is beyond ±{FARTHEST}")
+    return days
+
+
+def _numbered(name: str, labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        return np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise BadPurchases(f"{name} mixes labels of different kinds") from error
 
 
 def _whole(name: str, values: ArrayLike | None, count: int, default: int) -> NDArray[Any]:
@@ -278,14 +303,24 @@ def _whole(name: str, values: ArrayLike | None, count: int, default: int) -> NDA
     _refuse_missing(name, column)
     if not np.issubdtype(column.dtype, np.number):
         raise BadPurchases(f"{name} is not a number")
-    if np.issubdtype(column.dtype, np.floating) and (column != np.floor(column)).any():
-        raise BadPurchases(f"{name} must be whole numbers")
-    return column.astype(np.int64)
+    if np.issubdtype(column.dtype, np.floating):
+        if (column != np.floor(column)).any() or np.isinf(column).any():
+            raise BadPurchases(f"{name} must be whole numbers")
+        if (np.abs(column) > LARGEST).any():
+            raise BadPurchases(f"{name} is beyond ±{LARGEST}")
+    whole = column.astype(np.int64)
+    if len(whole) and (whole.min() < -LARGEST or whole.max() > LARGEST):
+        raise BadPurchases(f"{name} is beyond ±{LARGEST}")
+    return whole
 
 
 def _refuse_missing(name: str, column: NDArray[Any]) -> None:
     if column.ndim != 1:
         raise BadPurchases(f"{name} must be one column")
-    missing = column == None if column.dtype == object else np.zeros(len(column), np.bool_)  # noqa: E711
-    if np.any(missing) or np.any(column != column):
+    try:
+        missing = column == None if column.dtype == object else np.zeros(len(column), np.bool_)  # noqa: E711
+        found = bool(np.any(missing) or np.any(column != column))
+    except TypeError:  # pandas' NA is neither equal nor unequal to anything
+        found = True
+    if found:
         raise BadPurchases(f"{name} has missing values (NaN)")

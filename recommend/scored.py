@@ -112,9 +112,10 @@ class Cycle:
     def is_due(self, today: date, days_ahead: int, gap: int) -> bool:
         """Whether today is the day to remind: the best of the days to come, or within `days_ahead` of the due day.
 
-        What is bought more often than every `gap` days needs no reminder.
+        What is bought more often than every `gap` days needs no reminder, nor what lasts for another half of its mean.
         """
-        return self.gap >= gap and (self.best or self.due - timedelta(days=days_ahead) <= today)
+        soon = self.best or self.due - timedelta(days=days_ahead) <= today
+        return self.gap >= gap and soon and 2 * (today - self.last).days >= self.gap
 
 
 def read(connection: Connection, members: Sequence[int], today: date, now: datetime) -> dict[int, Scored]:

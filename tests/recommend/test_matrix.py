@@ -1,5 +1,6 @@
 """The purchase matrix on tables small enough to check by hand."""
 
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,48 @@ def test_what_was_sold_when_stays_known_one_level_up_in_picks_and_in_a_log_that_
     for line in EXCHANGED[1:]:
         grown = grown.extended(sold_log([line]))
     assert rows(grown) == rows(log) and rows(grown.before(11)) == rows(log.before(11))
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"day": [1.0, np.inf]}, "day must be whole numbers"),
+        ({"day": [1, 2**40]}, "day is beyond"),
+        ({"amount": [1, 3 * 2**61]}, "amount is beyond"),
+        ({"amount": [1.0, 1e30]}, "amount is beyond"),
+        ({"gift": [True]}, "different lengths"),
+        ({"item": np.array(["x", 3], dtype=object)}, "item mixes labels"),
+        ({"member": np.array([1, "a"], dtype=object)}, "member mixes labels"),
+        ({"day": np.array([date(2024, 1, 1), 3], dtype=object)}, "day is not a number"),
+    ],
+)
+def test_what_would_become_nonsense_is_refused(columns: dict[str, Any], complaint: str) -> None:
+    given: dict[str, Any] = {"member": ["a", "b"], "day": [1, 2], "item": ["x", "y"]}
+    with pytest.raises(BadPurchases, match=complaint):
+        from_arrays(**(given | columns))
+
+
+def test_python_dates_and_moments_are_days_where_they_were_bought() -> None:
+    east = timezone(timedelta(hours=8))
+    days = [date(2024, 1, 1), datetime(2024, 1, 2, 1, tzinfo=east), datetime(2024, 1, 3, 23)]  # noqa: DTZ001
+    log = from_arrays(["a"] * 3, np.array(days, dtype=object), ["x"] * 3)
+    assert log.dated and np.diff(log.day).tolist() == [1, 1]
+
+
+def test_frames_and_parquet_take_dates(tmp_path: Path) -> None:
+    pandas, pa = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    days = ["2024-01-01 23:30", "2024-01-02 00:30"]
+    whole, aware = pandas.to_datetime(days), pandas.to_datetime(days).tz_localize("Asia/Shanghai")
+    for column in (whole, aware, whole.date):
+        frame = pandas.DataFrame({"member": ["a", "a"], "day": column, "item": ["x", "x"]})
+        log = from_frame(frame)
+        assert log.dated and np.diff(log.day).tolist() == [1]
+    for kind in (pa.timestamp("us"), pa.date32(), pa.timestamp("us", "Asia/Shanghai")):
+        column = pa.array(aware if "Shanghai" in str(kind) else whole).cast(kind, safe=False)
+        parquet.write_table(pa.table({"member": ["a", "a"], "day": column, "item": ["x", "x"]}), tmp_path / "p.parquet")
+        log = from_parquet(tmp_path / "p.parquet")
+        assert log.dated and np.diff(log.day).tolist() == [1], kind
+    broken = pandas.DataFrame({"member": ["a", "b"], "day": [1, 2], "item": pandas.array(["x", None], dtype="string")})
+    with pytest.raises(BadPurchases, match="item has missing values"):
+        from_frame(broken)

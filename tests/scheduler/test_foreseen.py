@@ -66,12 +66,19 @@ def test_the_likeliest_hit_above_the_floor_is_sent_with_its_reason(shop: SmallSh
         ("below the floor", cycle("milk", [0.39, 0.3, *LATE[:5]])),
         ("a later day is better", cycle("milk", [0.5, 0.6, *LATE[:5]])),
         ("bought too often to be reminded", cycle("milk", [0.8, 0.5, *LATE[:5]], gap=4)),
+        ("bought less than half its gap ago", cycle("milk", [0.8, 0.5, *LATE[:5]], last=13, gap=27)),
+        ("due, but bought less than half its gap ago", cycle("milk", [0.8, 0.5, *LATE[:5]], last=13, gap=27, due=1)),
         ("excluded", cycle("fuel", [0.8, 0.5, *LATE[:5]])),
     ],
 )
 def test_it_is_silent(shop: SmallShop, why: str, given: list[Any]) -> None:
     put(shop, shop.member("o-1"), given)
     assert planned(shop) == [], why
+
+
+def test_from_half_the_gap_on_it_is_reminded(shop: SmallShop) -> None:
+    put(shop, shop.member("o-1"), cycle("milk", [0.8, 0.5, *LATE[:5]], last=13, gap=26))
+    assert [trace["category"] for _, trace in planned(shop)] == ["milk"]
 
 
 def test_close_to_the_due_day_it_does_not_wait_for_a_better_one(shop: SmallShop) -> None:
