@@ -107,7 +107,8 @@ EXPORT_WORDS: Mapping[str, str] = MappingProxyType(
 EXPORT_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "profile": "基本资料", "identities": "绑定的手机、微信和卡", "children": "孩子", "tags": "标签",
-        "scores": "推算的需要和补货时间", "day": "截至", "suggestions": "可能需要", "cycles": "补货周期", "rhythm": "几天来一次",
+        "scores": "推算的需要和补货时间", "day": "截至", "suggestions": "可能需要", "cycles": "补货周期", "upgrades": "可能的升级搭配",
+        "rhythm": "几天来一次",
         "silence": "几天没来", "value_decile": "消费十分位", "rfm": "客户分类", "rfm_version": "分档版本", "loyalty": "品牌偏好",
         "consents": "您的选择", "consent_history": "选择的变更", "balances": "余额", "points_by_end": "积分到期",
         "movements": "积分和余额变动", "coupons": "优惠券", "gifts": "赠送", "tiers": "等级变动", "plans": "付费会员",

@@ -7,13 +7,14 @@ that is unknown the latest earlier ones.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recommend.columns import BadPurchases as BadPurchases
+from recommend.columns import dates, days, numbered, refuse_missing, whole
 from recommend.places import by_member_day_item
 from recommend.returns import taken_back
 
@@ -21,11 +22,6 @@ Codes = NDArray[np.int32]
 Amounts = NDArray[np.int64]
 Labels = NDArray[Any]
 ORDER_ONLY_SHARE, GAPPED_SHARE, STARTING_SHARE = 0.98, 0.7, 0.9
-FARTHEST, LARGEST = 10**8, 10**12  # a day number; pieces or 分 of a line, so that sums of them fit
-
-
-class BadPurchases(ValueError):
-    """The purchases can't be learnt from: empty, NaN, unsorted, or columns that don't fit together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +141,23 @@ def from_arrays(
     returned line belongs to, its own day where that is unknown. BadPurchases for NaN, NaT, fractions of days, ragged
     or no lines.
     """
-    given = _dates(np.asarray(day))
+    given = dates(np.asarray(day))
     dated = dated or np.issubdtype(given.dtype, np.datetime64)
-    columns = [np.asarray(member), _days(given), np.asarray(item)]
+    columns = [np.asarray(member), days(given), np.asarray(item)]
     count = len(columns[0])
-    columns += [_whole("quantity", quantity, count, 1), _whole("amount", amount, count, 0)]
-    columns += [columns[1] if sold is None else _days(np.asarray(sold))]
+    columns += [whole("quantity", quantity, count, 1), whole("amount", amount, count, 0)]
+    columns += [columns[1] if sold is None else days(np.asarray(sold))]
     if len({len(column) for column in columns}) != 1:
         raise BadPurchases("columns of different lengths")
     if not count:
         raise BadPurchases("no purchases")
     for name, column in (("member", columns[0]), ("item", columns[2])):
-        _refuse_missing(name, column)
+        refuse_missing(name, column)
     bought = np.ones(count, dtype=np.bool_) if gift is None else ~np.asarray(gift, dtype=np.bool_)
     if len(bought) != count:
         raise BadPurchases("columns of different lengths")
-    members, member_code = _numbered("member", columns[0][bought])
-    items, item_code = _numbered("item", columns[2][bought])
+    members, member_code = numbered("member", columns[0][bought])
+    items, item_code = numbered("item", columns[2][bought])
     rest = [column[bought] for column in columns]
     return _summed(member_code, rest[1], item_code, rest[3], rest[4], members, items, dated, rest[5])
 
@@ -269,58 +265,3 @@ def _summed(
         quantity=np.clip(pieces, -(2**31), 2**31 - 1).astype(np.int32), amount=paid.astype(np.int64),
         members=members, items=items, dated=dated, sold=None if sold is None else sold[at].astype(np.int32),
     )  # fmt: skip
-
-
-def _dates(day: NDArray[Any]) -> NDArray[Any]:
-    """Return a column of Python dates or moments (each in its own zone) as numpy dates, any other as it is."""
-    if day.dtype != object or not len(day) or not all(isinstance(one, date) for one in day):
-        return day
-    plain = [one.date() if isinstance(one, datetime) else one for one in day]
-    return np.array(plain, dtype="datetime64[D]")
-
-
-def _days(day: NDArray[Any]) -> NDArray[Any]:
-    _refuse_missing("day", day)
-    if np.issubdtype(day.dtype, np.datetime64):
-        return day.astype("datetime64[D]").astype(np.int64)
-    days = _whole("day", day, len(day), 0)
-    if len(days) and (days.min() < -FARTHEST or days.max() > FARTHEST):
-        raise BadPurchases(f"day is beyond ±{FARTHEST}")
-    return days
-
-
-def _numbered(name: str, labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    try:
-        return np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise BadPurchases(f"{name} mixes labels of different kinds") from error
-
-
-def _whole(name: str, values: ArrayLike | None, count: int, default: int) -> NDArray[Any]:
-    if values is None:
-        return np.full(count, default, dtype=np.int64)
-    column = np.asarray(values)
-    _refuse_missing(name, column)
-    if not np.issubdtype(column.dtype, np.number):
-        raise BadPurchases(f"{name} is not a number")
-    if np.issubdtype(column.dtype, np.floating):
-        if (column != np.floor(column)).any() or np.isinf(column).any():
-            raise BadPurchases(f"{name} must be whole numbers")
-        if (np.abs(column) > LARGEST).any():
-            raise BadPurchases(f"{name} is beyond ±{LARGEST}")
-    whole = column.astype(np.int64)
-    if len(whole) and (whole.min() < -LARGEST or whole.max() > LARGEST):
-        raise BadPurchases(f"{name} is beyond ±{LARGEST}")
-    return whole
-
-
-def _refuse_missing(name: str, column: NDArray[Any]) -> None:
-    if column.ndim != 1:
-        raise BadPurchases(f"{name} must be one column")
-    try:
-        missing = column == None if column.dtype == object else np.zeros(len(column), np.bool_)  # noqa: E711
-        found = bool(np.any(missing) or np.any(column != column))
-    except TypeError:  # pandas' NA is neither equal nor unequal to anything
-        found = True
-    if found:
-        raise BadPurchases(f"{name} has missing values (NaN)")

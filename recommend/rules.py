@@ -39,7 +39,7 @@ class RecommendRules(Section):
     half_life_days: int = Field(default=60, ge=1, le=3650, description="一次购买过多少天只算一半")
     min_purchases: int = Field(default=3, ge=1, le=100, description="买过几天才算习惯")
     look_back_days: int = Field(default=365, ge=7, le=3650, description="看多久以前的购买")
-    rest_days: int = Field(default=28, ge=0, le=365, description="同一品类的优惠多少天内不重复")
+    rest_days: int = Field(default=28, ge=0, le=365, description="同一品类(升级搭配、套餐:同一样)的优惠几天内不重复")
     min_gap_days: int = Field(default=7, ge=1, le=365, description="间隔短于几天的品类不提醒补货")
     refit_days: int = Field(default=7, ge=1, le=365, description="隔几天重新学习一次模型;每晚都会打分")
     rfm: RfmRules | None = Field(default=None, description="RFM 分档;不写就按五等分自动划")

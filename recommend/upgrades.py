@@ -69,8 +69,10 @@ class Upgrades:
         offers = trade_up.offered(past, self.today, self.steps, since=self.since, often=self.often)
         sku = self.shelf.sku
         for row in np.lexsort((offers.premium, -offers.chance * offers.extra, offers.member)).tolist():
-            mine, chance = found.setdefault(int(offers.member[row]), []), float(offers.chance[row])
-            if len(mine) < MOST and chance >= LEAST_SHARE:
+            if float(offers.chance[row]) < LEAST_SHARE:
+                continue
+            mine = found.setdefault(int(offers.member[row]), [])
+            if len(mine) < MOST:
                 pair = sku[offers.usual[row]], sku[offers.premium[row]]
                 told = round(float(offers.share[row]), 4), round(float(offers.extra[row]))
                 mine.append([PREMIUM, *pair, *told])

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from members import decisions
+from members import coupons, decisions
 from members.clock import business_date
 from recommend import baskets, features, scored
 from recommend.baskets import Goods
 from recommend.scored import Scored, Upgrade
-from scheduler.campaigns import Candidate
+from scheduler.campaigns import Candidate, PlanError
 from scheduler.rules import PushRules, TradeUp
 
 AT_ONCE = 2_000
@@ -46,21 +46,30 @@ class Desk:
 def candidates(
     connection: Connection, name: str, rules: PushRules, members: Sequence[int], now: datetime
 ) -> Iterator[Candidate]:
-    """Yield what the campaign leads each of these members on to; who gets nothing is missing."""
+    """Yield what the campaign leads each of these members on to; who gets nothing is missing.
+
+    PlanError where no night has told of any of them: nothing is known, and the period is not to be used up by that.
+    """
     campaign = rules.campaigns[name]
     assert isinstance(campaign, TradeUp)
     today, shelf = business_date(now, rules.base.shop.zone), dict[str, Goods | None]()
     without = {"", *features.excluded_codes(rules.recommend, features.category_names(connection))}
     rested = decisions.products_offered(connection, name, now - timedelta(days=rules.recommend.rest_days))
-    desk = Desk(campaign.want, shelf, without, rested)
+    desk, known = Desk(campaign.want, shelf, without, rested), 0
     for start in range(0, len(members), AT_ONCE):
-        rows = scored.read(connection, members[start : start + AT_ONCE], today, now)
+        some = members[start : start + AT_ONCE]
+        rows = scored.read(connection, some, today, now)
+        known += len(rows)
+        codes = [] if campaign.offer is None else [campaign.offer.template]
+        holders = {member for member, _, _ in coupons.live(connection, some, codes, now)}
         skus = {sku for row in rows.values() for one in row.upgrades() for sku in (one.usual, one.sku)}
         baskets.look_up(connection, shelf, skus)
         for member, row in rows.items():
-            found = desk.candidate(member, row)
+            found = None if member in holders else desk.candidate(member, row)
             if found is not None:
                 yield found
+    if members and not known:
+        raise PlanError("这些会员还没有打过分(每晚打一次,七天有效):先运行 memberbot model score")
 
 
 def _dearer(usual: Goods, offered: Goods) -> int | None:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
+from handlers.privacy_copy import EXPORT_NAMES
 from members import children, consent, exporting, identity, inferring, merging, scores, tags
 from members.audit import Actor
 from members.db import Database
@@ -174,6 +175,10 @@ def test_with_the_last_child_goes_what_tells_of_children(books: Database, vault:
     with books.transaction() as connection:
         children.remove(connection, anna, None, by=BY, now=NOW)
     assert set(carried(books, anna)) == {"养猫"}
+
+
+def test_the_members_own_export_names_every_column() -> None:
+    assert {one.name for one in fields(Score)} - {"member"} <= EXPORT_NAMES.keys()
 
 
 def test_a_score_holds_every_column_but_what_it_was_written_from() -> None:

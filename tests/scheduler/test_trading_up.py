@@ -15,6 +15,7 @@ from members.db import Database
 from members.rules import CouponRule
 from members.tables import MemberScore, Product, table
 from scheduler import audience
+from scheduler.campaigns import PlanError
 from scheduler.delivery import Deliverer
 from scheduler.legality import illegal_channels
 from scheduler.rules import PolicyRules, TradeUp
@@ -162,16 +163,37 @@ def test_who_gets_nothing(shop: UpgradeShop, change: Any, step: str) -> None:
 
 
 def test_the_row_of_a_night_long_ago_or_of_none_leads_to_nothing(shop: UpgradeShop) -> None:
-    shop.led("oA", day=TODAY - 7 * DAY)
+    old = shop.led("oA", day=TODAY - 7 * DAY)
     shop.member("oB")
     before = shop.led("oC")
     scored = table(MemberScore)
     with shop.database.transaction() as connection:  # as a row stands that was written before there were upgrades
         connection.execute(update(scored).where(scored.c.member_id == before).values(upgrades=None))
     assert gone(shop.plan()) == {"没有合适的优惠": 3}
+    with shop.database.transaction() as connection:
+        scores.drop(connection, [before])
+    with pytest.raises(PlanError, match="还没有打过分"):
+        shop.plan()
+    # the period is still there when the night has come
+    with shop.database.transaction() as connection:
+        scores.put_many(connection, [scores.Score(old, TODAY, upgrades=[GOLD])], now=MONDAY)
+    assert shop.apply(now=MONDAY + timedelta(hours=1)).put == 1
 
 
-def test_hold_outs_caps_and_rest_are_those_of_every_campaign(shop: UpgradeShop) -> None:
+def test_who_still_holds_such_a_coupon_gets_no_second_one(open_up: OpenUp) -> None:
+    shop = open_up(templates={"product-10": {**PRODUCT_10, "valid": "10 days"}})
+    shop.rules = replace(shop.rules, recommend=shop.rules.recommend.model_copy(update={"rest_days": 0}))
+    member = shop.led("oA")
+    assert shop.apply().put == 1
+    for days, arms in ((7, {}), (14, {"send": 1})):
+        later = MONDAY + days * DAY
+        with shop.database.transaction() as connection:
+            scores.put_many(connection, [scores.Score(member, TODAY + days * DAY, upgrades=[GOLD])], now=later)
+        assert shop.plan(later).arms == arms
+
+
+def test_hold_outs_caps_and_rest_are_those_of_every_campaign(open_up: OpenUp) -> None:
+    shop = open_up(templates={"product-10": {**PRODUCT_10, "valid": "3 days"}})
     shop.led("oA")
     assert shop.apply().put == 1
     assert gone(shop.plan(MONDAY + DAY)) == {"本期已有": 1}
