@@ -107,6 +107,7 @@ def _slow_lines(found: "list[Lying]", missing: list[str], window: int) -> list[s
 
 def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int]:
     from members.clock import business_date
+    from recommend import books
     from recommend.books import day_number
     from recommend.matrix import BadPurchases
     from recommend.store import Store
@@ -118,7 +119,8 @@ def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int]:
     try:
         log, shelf = store.read(now)
     except BadPurchases:
-        refuse("还没有会员的购买记录")
+        with service.database.reading() as connection:
+            refuse(books.nothing(connection, "还没有会员的购买记录"))
     if not len(log.before(today)):
         refuse("今天以前还没有会员的购买记录")
     return store, log, shelf, today

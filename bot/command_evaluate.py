@@ -144,7 +144,7 @@ def _of_books(config: Path, bar: Bar) -> Any:
         try:
             log = books.read(connection, now=now, zone=zone, without=without)
         except BadPurchases:
-            refuse("账本里还没有会员的购买")
+            refuse(books.nothing(connection, "账本里还没有会员的购买"))
         shelf = books.shelf(connection, log.items)
     bar.advance()
     types = shelf.type.astype(str) if any(shelf.type) else None

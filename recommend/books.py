@@ -77,6 +77,24 @@ def read(
     return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4], sold=columns[5], dated=True)
 
 
+def uncategorised(connection: Connection) -> int:
+    """Return how many lines members bought of articles without a category, which no log of the books holds.
+
+    Whether such an article may be recommended (recommend.exclude) can't be told.
+    """
+    none = products.c.category.is_(None)
+    if connection.execute(select(products.c.id).where(none).limit(1)).scalar_one_or_none() is None:
+        return 0
+    counted = _lines(func.count()).where(members.c.state == "active", none)
+    return int(connection.execute(counted).scalar_one())
+
+
+def nothing(connection: Connection, otherwise: str) -> str:
+    """Return why there is nothing to read in the books, in Chinese."""
+    lines = uncategorised(connection)
+    return f"购买的商品都没有品类({lines} 行):先用 import products 写上品类" if lines else otherwise
+
+
 def _sold(now: datetime, without: Sequence[str]) -> Any:
     closed = (orders.c.state == "refunded") & (orders.c.total == 0)
     return _lines(orders.c.member_id, orders.c.day, lines.c.product_id, lines.c.quantity, lines.c.amount).where(

@@ -43,13 +43,17 @@ class Night:
     lines: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     tags: int = 0
+    uncategorised: int = 0
 
     def line(self) -> str:
         """Return the run in words."""
+        without = (
+            f"{self.uncategorised} 行购买的商品没有品类,没有算:用 import products 写上" if self.uncategorised else ""
+        )
         if not self.lines:
-            return "购买记录还太少,先按次数推荐"
+            return "购买记录还太少,先按次数推荐" + (f";{without}" if without else "")
         fitted = "".join(f";{outcome.line()}" for outcome in self.outcomes)
-        return f"{self.lines} 行购买,{self.members} 位会员已打分{fitted}"
+        return f"{self.lines} 行购买,{self.members} 位会员已打分{fitted}" + (f";{without}" if without else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Store:
             if not scores.worth_scoring(connection):
                 return night
             newest = scores.newest_order(connection)
+            night.uncategorised = books.uncategorised(connection)
         try:
             log, shelf = self.read(now, told)
         except BadPurchases:

@@ -253,7 +253,7 @@ class _Lines:
         if not (self.yuan or self.decimals):
             amount //= 100
         if in_order:  # the numbers may run over the whole shop, or be long: only their order counts
-            day = np.unique(day, return_inverse=True)[1]
+            day = 1 + np.unique(day, return_inverse=True)[1]
         try:
             log = from_arrays(of_member[self.member], day, of_item[self.item], np.array(self.quantity), amount)
         except (BadPurchases, OverflowError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,6 +92,14 @@ def test_the_boards_of_value_and_habits(shop: Folder) -> None:
     assert set(found) == {"together", "steps"} and all(one["beyond"] > 1 for one in found["together"])
     assert all(one["extra"] > 0 and 0 < one["chance"] < 1 for one in found["steps"])
     assert shop.run("report", "habits")[1].startswith("一起买(近半年)")
+
+
+def test_articles_without_a_category_are_named_as_the_reason(shop: Folder) -> None:
+    with sqlite3.connect(next((shop.path / "data").glob("*.db"))) as opened:
+        opened.execute("UPDATE product SET category = NULL")
+    for command in (("report", "value"), ("report", "habits"), ("evaluate", "--data", "books")):
+        code, _, err = shop.run(*command)
+        assert code == 2 and err.startswith("购买的商品都没有品类("), (command, err)
 
 
 def test_boards_of_an_empty_shop_say_so(bare: Folder) -> None:

@@ -101,7 +101,7 @@ def test_numbers_of_receipts_may_run_over_the_whole_shop(file: Path, name: str, 
     file.write_text(f"会员,{name},商品\n" + "".join(f"{m},{n},{item}\n" for m, n, item in rows), "utf-8")
     found = read(file)
     assert found.shop.order_only and not found.dated
-    assert found.shop.log.day.tolist() == [0, 3, 6, 1, 4, 5, 2], "by member: places among all receipts"
+    assert found.shop.log.day.tolist() == [1, 4, 7, 2, 5, 6, 3], "by member: places among all receipts"
 
 
 def test_baskets_by_number_are_order_only_and_weeks_are_seven_days(file: Path) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from members import consent, identity, inferring, models, scores, settings
 from members.db import Database
 from members.people import MemberView
 from members.scores import Score
-from members.tables import Member, MemberTag, ModelVersion, Order, Product, table
-from recommend import registry, scored, serving, tagging, taxonomy, timing
+from members.tables import Member, MemberTag, ModelVersion, Order, OrderLine, Product, table
+from recommend import books, registry, scored, serving, tagging, taxonomy, timing
 from recommend.matrix import from_arrays
 from recommend.registry import NEXT_BASKET, TIMING, Model, Workshop
 from recommend.store import LAST, Store
@@ -375,6 +375,27 @@ def test_what_points_to_children_is_told_by_the_taxonomy() -> None:
     private = tagging.of_children(taxonomy.load())
     assert {"买玩具", "家有孩子", "家有婴幼儿", "喂养婴儿", "备上学上班的零食"} <= private
     assert not {"养猫", "爱吃海鲜", "消费力强"} & private
+
+
+def test_articles_without_a_category_are_left_out_and_counted(night: NightShop) -> None:
+    goods, lines = table(Product), table(OrderLine)
+    with night.shop.database.transaction() as connection:
+        connection.execute(update(goods).where(goods.c.category == "sweets").values(category=None))
+        of = connection.scalar(
+            select(func.count()).select_from(lines.join(goods, goods.c.id == lines.c.product_id))
+            .where(goods.c.category.is_(None))
+        )  # fmt: skip
+    done = night.store.run(MONDAY, fit=False)
+    assert done.uncategorised == of and of
+    assert done.line().endswith(f"位会员已打分;{of} 行购买的商品没有品类,没有算:用 import products 写上")
+    with night.shop.database.transaction() as connection:
+        connection.execute(update(goods).values(category=None))
+        every = connection.scalar(select(func.count()).select_from(lines))
+        why = books.nothing(connection, "还没有")
+    assert why == f"购买的商品都没有品类({every} 行):先用 import products 写上品类"
+    assert night.store.run(MONDAY, fit=False).line() == (
+        f"购买记录还太少,先按次数推荐;{every} 行购买的商品没有品类,没有算:用 import products 写上"
+    )
 
 
 def test_a_shop_that_opened_today_is_left_to_counts(database: Database, tmp_path: Path) -> None:
