@@ -116,7 +116,7 @@ class _Reading:
             _suggestion(shelf[one[0]], 0.0, 0.0, wording.together(shelf[sku].name), "companion")
             for sku, some in beside.items()
             for one in some
-            if _sold(shelf, one[0], without)
+            if _sold(shelf, one[0], without) and shelf[sku].category not in self.without
         ]
         yield from known[:BEFORE_COMPANION]
         yield from near[:1]

@@ -27,7 +27,7 @@ from recommend.upgrades import Upgrades
 
 AT_ONCE = 500
 COMPANIONS, COMPANION_DAYS, SAMPLE = 5, 180, 40_000
-SCHEME, LAST, TRIED = "recommend:rfm", "recommend:night", "recommend:fit:"
+SCHEME, TRIED = "recommend:rfm", "recommend:fit:"
 Told = Callable[[str, int, int | None], None]
 
 
@@ -91,6 +91,7 @@ class Store:
         try:
             log, shelf = self.read(now, told)
         except BadPurchases:
+            self.note(night.line(), now)
             return night
         if not len(log.before(today)):
             return night
@@ -113,8 +114,7 @@ class Store:
 
     def note(self, line: str, now: datetime) -> None:
         """Keep what the last run came to."""
-        with self.database.transaction() as connection:
-            settings.put(connection, LAST, {"at": now.isoformat(), "line": line})
+        turn.note(self.database, line, now)
 
     def fit(
         self, log: PurchaseLog, shelf: Shelf, today: int, now: datetime, told: Told = silent,

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import DBAPIError
 
-from members import leases
+from members import leases, settings
 from members.clock import Clock
 from members.db import Database
 
-NAME = "recommend:night"
+NAME = LAST = "recommend:night"
 RENEW_SECONDS = 20.0
 _real = Clock().now
 
@@ -51,6 +51,12 @@ def begin(database: Database, mine: str, *, since: datetime) -> None:
         if not leases.take(connection, NAME, mine, since=since, now=now):
             other = leases.held(connection, NAME, now=now)
             raise NightRunning(None if other is None else other.since)
+
+
+def note(database: Database, line: str, now: datetime) -> None:
+    """Keep what the last night came to, as `model show` tells it."""
+    with database.transaction() as connection:
+        settings.put(connection, LAST, {"at": now.isoformat(), "line": line})
 
 
 def end(database: Database, mine: str) -> None:
