@@ -157,13 +157,18 @@ def offered(log: PurchaseLog, cut: int, steps: Ladder, *, since: int | None = No
     member, usual = _usual(lately, often)
     begin = np.searchsorted(steps.before, usual)
     end = np.searchsorted(steps.before, usual, side="right")
-    picked = _first_untried(found, len(log.items), member, steps.after, begin, end)
+    picked = _first_untried(_tried(ever_tried(log, cut), steps.kind), len(log.items), member, steps.after, begin, end)
     some = picked >= 0
     step = picked[some]
     return TradeUps(
         log.members, log.items, member[some], usual[some], steps.after[step], steps.extra[step], steps.chance[step],
         steps.share[step],
     )  # fmt: skip
+
+
+def ever_tried(log: PurchaseLog, cut: int) -> PurchaseLog:
+    """Return what was taken home before day `cut`, also where it came back."""
+    return log._only((log.day < cut) & (log.quantity > 0))
 
 
 def _usual(found: Tried, often: int) -> tuple[Whole, Whole]:

@@ -56,17 +56,18 @@ class Upgrades:
 
         The steps up that promise most money come first, then the companions farthest beyond chance.
         """
-        past = self.log.between(first, end).before(self.today)
+        log = self.log.between(first, end)
+        past = log.before(self.today)
         found: dict[int, list[Row]] = {}
         if len(past):
-            self._premiums(past, found)
-            self._companions(past, found)
+            self._premiums(log, found)
+            self._companions(past, trade_up.ever_tried(log, self.today), found)
         return found
 
-    def _premiums(self, past: PurchaseLog, found: dict[int, list[Row]]) -> None:
+    def _premiums(self, log: PurchaseLog, found: dict[int, list[Row]]) -> None:
         if self.steps is None:
             return
-        offers = trade_up.offered(past, self.today, self.steps, since=self.since, often=self.often)
+        offers = trade_up.offered(log, self.today, self.steps, since=self.since, often=self.often)
         sku = self.shelf.sku
         for row in np.lexsort((offers.premium, -offers.chance * offers.extra, offers.member)).tolist():
             if float(offers.chance[row]) < LEAST_SHARE:
@@ -77,11 +78,11 @@ class Upgrades:
                 told = round(float(offers.share[row]), 4), round(float(offers.extra[row]))
                 mine.append([PREMIUM, *pair, *told])
 
-    def _companions(self, past: PurchaseLog, found: dict[int, list[Row]]) -> None:
+    def _companions(self, past: PurchaseLog, tried: PurchaseLog, found: dict[int, list[Row]]) -> None:
         width, sku = len(past.items), self.shelf.sku
         pairs = past.member.astype(np.int64) * width + past.item
         lately, days = np.unique(pairs[past.day >= self.since], return_counts=True)
-        known = set(pairs.tolist())
+        known = set((tried.member.astype(np.int64) * width + tried.item).tolist())
         best: dict[int, dict[int, tuple[float, float, int]]] = {}
         for pair in lately[days >= self.often].tolist():
             member, usual = divmod(pair, width)

@@ -74,6 +74,17 @@ def test_what_was_ever_bought_before_today_is_not_offered(more: tuple[int, int, 
     assert [one[0] for one in learnt(more).of(3, 4)[3]] == left
 
 
+@pytest.mark.parametrize(("sku", "left"), [("gold", ["companion"]), ("tea", ["premium"])])
+def test_what_was_taken_back_to_the_shop_was_tried(sku: str, left: list[str]) -> None:
+    bought = [*rows(), (4, 80, sku), (4, 82, sku)]
+    member, day, item = zip(*bought, strict=True)
+    pieces = [1] * (len(bought) - 1) + [-1]
+    log = from_arrays(member, day, item, pieces, [PRICE[one] * many for one, many in zip(item, pieces, strict=True)])
+    assert log.before(TODAY).of([4]).quantity.sum() == 4
+    upgrades = Upgrades.learn(log, log, shelf(), TODAY, RULES, BESIDE)
+    assert [one[0] for one in upgrades.of(3, 4)[3]] == left
+
+
 def test_what_is_not_sold_any_more_leads_nowhere() -> None:
     assert [one[0] for one in learnt(unsold=["gold"]).of(3, 4)[3]] == ["companion"]
 
