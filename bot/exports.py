@@ -27,7 +27,7 @@ HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 }  # fmt: skip
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
-OF_WORDS = {"kind", "source"}
+OF_WORDS = {"kind", "source", "stage"}
 FILE, STATEMENT = "my-data.json", "statement.jsonl"
 MONEY = {"total", "discount", "refunded", "paid_principal", "paid_gift", "refunded_amount", "cash_back", "price"}
 BALANCE, OF_MONEY = {"amount", "balance", "balance_after"}, {"principal", "gift"}
@@ -113,6 +113,8 @@ def _table(rows: Any) -> str:
         body = "".join(f"<tr><th>{_name(key)}</th><td>{_cell(rows, key)}</td></tr>" for key in rows)
         return f'<div class="wide"><table>{body}</table></div>'
     columns = list(rows[0])
+    if len(rows) == 1 and any(isinstance(one, list) and one for one in rows[0].values()):
+        return _table(rows[0])
     head = "".join(f"<th>{_name(column)}</th>" for column in columns)
     body = "".join(f"<tr>{''.join(f'<td>{_cell(row, key)}</td>' for key in columns)}</tr>" for row in rows)
     return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'

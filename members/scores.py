@@ -16,13 +16,13 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from members.prepared import Prepared, among
-from members.tables import Member, MemberScore, Merge, Order, Product, ProductScore, table
+from members.tables import Category, Member, MemberScore, Merge, Order, Product, ProductScore, table
 
 CHUNK = 500
 FRESH_DAYS = 7  # a row speaks for its day and the six after it
 LEAST_ORDERS = 200  # below that, simple counts say as much
 scores, products, members, articles = table(MemberScore), table(ProductScore), table(Member), table(Product)
-orders, merges = table(Order), table(Merge)
+orders, merges, groups = table(Order), table(Merge), table(Category)
 _ORDERS = select(orders.c.id).where(orders.c.member_id.is_not(None), orders.c.state != "refunded").limit(LEAST_ORDERS)
 _NEWEST = select(func.coalesce(func.max(orders.c.id), 0))
 
@@ -36,6 +36,8 @@ def _upsert(rows: Any, key: str) -> Any:
 
 
 _PUT, _PUT_PRODUCT = _upsert(scores, "member_id"), _upsert(products, "product_id")
+_NAMES = select(articles.c.sku, articles.c.name).where(articles.c.sku.in_(bindparam("skus", expanding=True)))
+_CATEGORIES = select(groups.c.code, groups.c.name).where(groups.c.code.in_(bindparam("codes", expanding=True)))
 _COMPANIONS = select(articles.c.sku, products.c.companions).where(
     products.c.product_id == articles.c.id, articles.c.sku.in_(bindparam("skus", expanding=True))
 )
@@ -171,7 +173,23 @@ def summary(connection: Connection) -> dict[str, Any]:
 
 
 def exported(connection: Connection, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield what is kept about these members, as they may take it along."""
+    """Yield what is kept about these members, as they may take it along: articles and categories by their names."""
     for score in of_members(connection, wanted).values():
         row = asdict(score)
-        yield {name: row[name] for name in row if name != "member"}
+        del row["member"]
+        upgrades = score.upgrades or ()
+        skus = sorted({one[0] for one in score.suggestions} | {sku for one in upgrades for sku in one[1:3]})
+        goods = dict(connection.execute(_NAMES, {"skus": skus}).all())
+        named = dict(connection.execute(_CATEGORIES, {"codes": [one[0] for one in score.cycles or ()]}).all())
+        row["suggestions"] = [
+            {"product": goods.get(sku, sku), "chance": chance, "reason": words}
+            for sku, chance, _, _, _, words in score.suggestions
+        ]
+        row["cycles"] = [
+            {"category": named.get(code, code), "last": last, "gap_days": gap, "expected": due}
+            for code, last, gap, due, *_ in score.cycles or ()
+        ]
+        row["upgrades"] = [
+            {"usual": goods.get(usual, usual), "product": goods.get(sku, sku)} for _, usual, sku, *_ in upgrades
+        ]
+        yield row

@@ -14,7 +14,7 @@ from members import children, consent, exporting, identity, inferring, merging, 
 from members.audit import Actor
 from members.db import Database
 from members.scores import Score
-from members.tables import Child, table
+from members.tables import Category, Child, Product, table
 from members.vault import Vault, generate_key
 from tests.members.merging_books import BY, RULES
 
@@ -105,15 +105,22 @@ def test_a_row_is_replaced_and_can_be_taken_along(books: Database, vault: Vault)
     first = Score(anna, date(2026, 11, 15), [["milk", 0.5, 0.4, 0.3, "habit", "买过 3 次"]])
     cycle = ["milk", "2026-11-01", 7, "2026-11-18", 0.9, 5, [0.5]]
     led = ["premium", "milk", "gold", 0.12, 500]
-    second = Score(anna, date(2026, 11, 16), [], [cycle], "active", 7, upgrades=[led])
+    second = Score(anna, date(2026, 11, 16), first.suggestions, [cycle], "active", 7, upgrades=[led])
+    with books.transaction() as connection:
+        connection.execute(insert(table(Category)), {"code": "milk", "name": "奶类", "department": ""})
+        sold = {"sku": "milk", "name": "鲜奶", "category": "milk", "own_brand": False, "active": True}
+        connection.execute(insert(table(Product)), sold)
     with books.transaction() as connection:
         scores.put_many(connection, [first], now=NOW)
         scores.put_many(connection, [second], now=NOW)
         assert scores.of_member(connection, anna) == second
         assert scores.summary(connection)["stages"] == {"active": 1}
         taken = exporting.gather(connection, vault, anna, NOW)["scores"]
-        assert taken[0]["cycles"][0][:2] == ["milk", "2026-11-01"] and "member" not in taken[0]
-        assert taken[0]["upgrades"] == [led]
+        assert taken[0]["cycles"] == [
+            {"category": "奶类", "last": "2026-11-01", "gap_days": 7, "expected": "2026-11-18"}
+        ]
+        assert taken[0]["upgrades"] == [{"usual": "鲜奶", "product": "gold"}] and "member" not in taken[0]
+        assert taken[0]["suggestions"] == [{"product": "鲜奶", "chance": 0.5, "reason": "买过 3 次"}]
         assert scores.drop_before(connection, date(2026, 11, 17)) == 1
         assert scores.of_member(connection, anna) is None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from members import scores
+from members.scores import Score
 from members.tables import ExportLink, table
 from tests.support.acting import buy, deeds, in_days, issue
 from tests.support.shop import Shop, open_shop
@@ -75,6 +77,17 @@ def test_the_page_is_for_reading_and_nothing_else(shop: Shop, member: int) -> No
     assert "no-store" in headers["cache-control"] and "noindex" in headers["x-robots-tag"]
     assert headers["referrer-policy"] == "no-referrer"
     assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_what_was_worked_out_is_told_in_words(shop: Shop, member: int) -> None:
+    row = Score(member, in_days(shop, 0).date(), [["x1", 0.5, 0.4, 0.3, "habit", "买过 3 次"]], [], "slowing",
+                upgrades=[["premium", "x1", "x2", 0.1, 500]])  # fmt: skip
+    with shop.service.database.transaction() as connection:
+        scores.put_many(connection, [row], now=shop.clock.now())
+    part = shop.request("GET", ask(shop)).text.partition("推算的需要和补货时间")[2].partition("<h2>")[0]
+    for words in ("<th>阶段</th><td>放缓</td>", "<th>可能的升级搭配</th>", "<th>常买</th><th>商品</th>", "买过 3 次"):
+        assert words in part, (words, part)
+    assert "premium" not in part and "[" not in part
 
 
 def test_only_the_hash_of_a_long_token_is_kept(shop: Shop, member: int) -> None:
