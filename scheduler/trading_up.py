@@ -1,5 +1,6 @@
 """Trade-up and cross-sell: what the night found that a member could be led on to, as it still stands today."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,8 +28,11 @@ class Desk:
     without: Set[str]
     rested: Mapping[int, Set[str]]
 
-    def candidate(self, member: int, row: Scored) -> Candidate | None:
-        """Return the first upgrade of the way preferred most that can be offered; None without one."""
+    def candidate(self, member: int, row: Scored, held: Set[str]) -> Candidate | None:
+        """Return the first upgrade of the way preferred most that can be offered; None without one.
+
+        `held`: categories for which the member has a coupon of this campaign already.
+        """
         resting = self.rested.get(member, set())
         found = sorted(row.upgrades(), key=lambda one: self.want.index(one.by) if one.by in self.want else -1)
         for one in found:
@@ -38,7 +42,9 @@ class Desk:
             dearer = _dearer(usual, offered)
             if usual.name == offered.name or (one.by == "premium" and dearer is not None and dearer <= 0):
                 continue
-            if offered.active and self.without.isdisjoint((usual.category, offered.category)):
+            if not offered.active or offered.category in held:
+                continue
+            if self.without.isdisjoint((usual.category, offered.category)):
                 return _offer(member, one, usual, offered, row.score.day.isoformat())
         return None
 
@@ -61,11 +67,13 @@ def candidates(
         rows = scored.read(connection, some, today, now)
         known += len(rows)
         codes = [] if campaign.offer is None else [campaign.offer.template]
-        holders = {member for member, _, _ in coupons.live(connection, some, codes, now)}
+        held = defaultdict[int, set[str]](set)  # of members: categories of the copies they could still use
+        for member, _, category in coupons.live(connection, some, codes, now):
+            held[member].add(category)
         skus = {sku for row in rows.values() for one in row.upgrades() for sku in (one.usual, one.sku)}
         baskets.look_up(connection, shelf, skus)
         for member, row in rows.items():
-            found = None if member in holders else desk.candidate(member, row)
+            found = None if "" in held[member] else desk.candidate(member, row, held[member])
             if found is not None:
                 yield found
     if members and not known:

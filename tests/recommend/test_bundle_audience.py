@@ -60,6 +60,9 @@ def test_who_bought_the_slow_article_lately_is_left_out_and_kin_can_tell() -> No
 def test_what_everybody_buys_tells_nothing() -> None:
     found = asked([bought(1, egg=1, peas=9), bought(2, peas=9, soap=1), bought(3, soap=1), bought(4, soap=1)])
     assert [(one.member, one.usual) for one in found] == [(1, "egg")]
+    # with what buyers of the article buy no more than others nobody is told of, however near it is
+    fond, usual = [bought(1, peas=9)], [bought(1, peas=9), bought(2, soap=1)]
+    assert likeliest(fond, [TEA], sample=usual, bought_since=LATER) == []
 
 
 def test_the_average_is_that_of_the_shop_not_of_who_is_asked() -> None:

@@ -20,7 +20,7 @@ from members.db import Database
 from members.people import MemberView
 from members.scores import Score
 from members.tables import Member, MemberTag, ModelVersion, Order, OrderLine, Product, table
-from recommend import books, registry, scored, serving, tagging, taxonomy, timing, turn
+from recommend import books, registry, scored, serving, store, tagging, taxonomy, timing, turn
 from recommend.matrix import from_arrays
 from recommend.registry import NEXT_BASKET, TIMING, Model, Workshop
 from recommend.store import Night as DoneNight
@@ -258,6 +258,21 @@ def test_who_buys_sweets_and_never_bread_is_led_on_to_it_by_the_night(night: Nig
     assert {(one[0], one[1]) for one in found[member]} == {("companion", sweets)}
     assert {one[2] for one in found[member]} == {one[0] for one in goes_with[sweets]}
     assert any(found[one] for one in night.members)
+
+
+def test_who_is_not_of_the_sample_is_led_on_too(night: NightShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with night.shop.database.reading() as connection:
+        sweets = next(iter(scores.companions(connection, [f"sweets-{kind}" for kind in (1, 2, 3)])))
+    with night.shop.database.transaction() as connection:
+        one, other = (identity.create(connection, night.shop.vault, tier="普卡", now=MONDAY)[0] for _ in range(2))
+    for back in (9, 6, 3):
+        for member in (one, other):
+            night.buys(member, TODAY - timedelta(days=back), sweets)
+    monkeypatch.setattr(store, "SAMPLE", 30)  # every second of 42: of two neighbours one is left out
+    night.store.run(MONDAY, fit=False)
+    with night.shop.database.reading() as connection:
+        rows = scores.of_members(connection, [one, other])
+    assert rows[one].upgrades and rows[one].upgrades == rows[other].upgrades
 
 
 def test_an_old_row_counts_no_more(night: NightShop) -> None:
