@@ -57,6 +57,13 @@ def test_who_bought_the_slow_article_lately_is_left_out_and_kin_can_tell() -> No
     assert [one.member for one in asked(everybody)] == [1, 2]
 
 
+def test_what_the_buyers_buy_more_than_others_is_told_before_what_is_bought_much() -> None:
+    jam = Beside("tea", {"egg": 0.5, "jam": 0.6}, {"egg": (0.75, 0.25), "jam": (0.9, 0.8)}, frozenset())
+    both = [bought(1, egg=2, jam=3)]
+    found = likeliest(both, [jam], sample=[*both, bought(2, soap=1)], bought_since=LATER)
+    assert [one.usual for one in found] == ["egg"]
+
+
 def test_what_everybody_buys_tells_nothing() -> None:
     found = asked([bought(1, egg=1, peas=9), bought(2, peas=9, soap=1), bought(3, soap=1), bought(4, soap=1)])
     assert [(one.member, one.usual) for one in found] == [(1, "egg")]
