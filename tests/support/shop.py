@@ -23,6 +23,7 @@ from tests.support.talker import Keys, Talker
 
 KEYS = Keys(app_id="wx00000000test", token="test-token", aes="0123456789abcdefghijABCDEFGHIJklmnopqrstuvw")
 MASTER = generate_key()
+PATIENCE_SECONDS = 30.0
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
 CONFIG: dict[str, Any] = {
@@ -160,6 +161,7 @@ def open_shop(
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     clock = clock or HandClock()
     service = build(configuration.load(path, {}), path, clock=clock)
+    service.webhook._deadline = PATIENCE_SECONDS  # a busy machine is no reason to answer later
     front = build_app(service, **{"scheduler": False, **app})
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(front.running.started()):
         yield Shop(service, clock, front, portal)
