@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from bot.webhook import DEADLINE_SECONDS
 from tests.conftest import administrate, fresh_database
 from tests.faults import books
 from tests.faults.books import CASHIER, eventually, outbox, stalled
@@ -143,6 +144,7 @@ def test_probes_of_a_hanging_database_keep_nobody_from_being_heard(
     shop = postgres_shop
     anna = shop.talker("o-anna")
     anna.say("帮助")
+    shop.service.webhook._deadline = DEADLINE_SECONDS
     with hung(postmaster):
         ready, answer = shop.portal.call(probes, shop, anna.request(anna.text_xml("帮助")))
     assert set(ready) == {503}
