@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.cron import CronTrigger
@@ -35,12 +36,20 @@ class SignallingWire(FakeWire):
         return result
 
 
+def leads(leader: Leader) -> bool:
+    """Whether it comes to lead: the server frees the lock of a session that ended a moment later."""
+    patience = time.monotonic() + WAIT
+    while not (found := leader.acquire()) and time.monotonic() < patience:
+        time.sleep(0.02)
+    return found
+
+
 def test_only_one_leads_until_it_leaves(database: Database) -> None:
     first, second = Leader(database), Leader(database)
     assert first.acquire() and first.acquire()
     assert not second.acquire()
     first.close()
-    assert second.acquire()
+    assert leads(second)
     assert not first.acquire()
     second.close()
 
@@ -50,7 +59,7 @@ def test_the_lead_outlives_neither_its_session_nor_its_process(database: Databas
     assert first.acquire()
     if first._session is not None:
         first._session.invalidate()
-        assert second.acquire()
+        assert leads(second)
     second.close()
     first.close()
 
@@ -82,5 +91,5 @@ def test_a_woken_worker_delivers_runs_jobs_and_stops(shop: SmallShop) -> None:
     assert ran.wait(WAIT)
     worker.stop()
     assert [message.state for message in shop.outbox()] == ["sent"]
-    assert Leader(shop.database).acquire()
+    assert leads(Leader(shop.database))
     worker.stop()
