@@ -62,3 +62,14 @@ def test_where_members_are_many_the_buyers_are_counted_among_some(
     [tea] = beside(shop, "tea-1")
     assert tea.share["egg-1"] == (1.0, 3 / 15), "one of three in the sample stands for three of fifteen"
     assert beside(shop, "soap-1") == [whole]
+
+
+def test_who_buys_an_article_anyway_is_reckoned_from_the_sample(
+    shop: BundleShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        shop.buys(None, fish=6000, soap=1500)
+    monkeypatch.setattr(buyers, "COUNTED", 6)  # of 18 members every third, five of them buyers of soap
+    [fish] = beside(shop, "fish-1")
+    assert fish.share == {"soap-1": (1.0, 15 / 18)}
+    assert fish.cosine["soap-1"] == pytest.approx(3 / sqrt(15 * 3))
