@@ -1,6 +1,7 @@
 """The command line's boards: who carries the sales, what goes with what, and what lies."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ def value(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Say how sales fall on members in the last year: deciles, life cycle, RFM, own brand."""
     from recommend import boards, standing
 
-    store, log, shelf, today = _read(config)
+    store, log, shelf, today, _ = _read(config)
     board = boards.value_board(log, today, standing.of(log, today, shelf, store.scheme(log, today)))
     show(board.as_dict(), json, lambda _: out("\n".join(_value_lines(board))))
 
@@ -52,7 +53,7 @@ def habits(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Say which articles go together beyond chance, and to which dearer ones members step up."""
     from recommend import boards
 
-    _, log, shelf, today = _read(config)
+    _, log, shelf, today, _ = _read(config)
     pairs, steps = boards.together(log, today, shelf), boards.steps(log, today, shelf)
     lines = ["一起买(近半年)\t是巧合的几倍\t一起的小票\t买前者时也买后者"]
     lines += [f"{one.first} + {one.second}\t{one.beyond}\t{one.baskets}\t{one.share:.1%}" for one in pairs]
@@ -79,8 +80,7 @@ def slow(
         stock = tabular_stock.read(file)
     except TableError as error:
         refuse(str(error))
-    store, log, shelf, today = _read(config)
-    now = open_service(config).clock.now()
+    store, log, shelf, today, now = _read(config)
     with store.database.reading() as connection:
         known: dict[str, Goods | None] = {}
         baskets.look_up(connection, known, set(stock))
@@ -105,7 +105,7 @@ def _slow_lines(found: "list[Lying]", missing: list[str], window: int) -> list[s
     return lines + ([f"不认识的商品编码 {len(missing)} 个:{'、'.join(missing[:5])}"] if missing else [])
 
 
-def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int]:
+def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int, datetime]:
     from members.clock import business_date
     from recommend import books
     from recommend.books import day_number
@@ -123,4 +123,4 @@ def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int]:
             refuse(books.nothing(connection, "还没有会员的购买记录"))
     if not len(log.before(today)):
         refuse("今天以前还没有会员的购买记录")
-    return store, log, shelf, today
+    return store, log, shelf, today, now

@@ -9,6 +9,7 @@ import typer
 from bot.console import Bar, out, show
 from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
 from bot.service import Service
+from handlers.privacy_copy import STAGES as OF_MEMBERS
 from members import models, scores, settings
 from members.models import NAMES, Version
 from recommend import turn
@@ -16,9 +17,7 @@ from recommend import turn
 model = typer.Typer(help="推荐与补货的模型", no_args_is_help=True)
 KINDS = "或 ".join(f"{kind}({name})" for kind, name in NAMES.items())
 STATES = {"current": "在用", "former": "用过", "refused": "没有启用", "rolled_back": "已退回"}
-STAGES = {
-    "new": "新会员", "active": "活跃", "slowing": "放缓", "dormant": "沉睡", "lost": "流失", "": "看不出",
-}  # fmt: skip
+STAGES = {**OF_MEMBERS, "": "看不出"}
 
 
 @model.command()

@@ -97,12 +97,14 @@ PRIVACY_TEXTS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+STAGES: Mapping[str, str] = MappingProxyType(
+    {"new": "新会员", "active": "活跃", "slowing": "放缓", "dormant": "沉睡", "lost": "流失"}
+)
 EXPORT_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "card": "会员卡", "phone": "手机", "openid": "微信", "otp": "短信验证", "issued": "发卡", "import": "导入",
         "chat": "聊天", "member": "您自己", "staff": "店员", "inferred": "从购买推测", "backfill": "补登", "api": "门店系统",
-        "merge": "合并", "unionid": "微信开放平台", "shop": "商城", "new": "新会员", "active": "活跃", "slowing": "放缓",
-        "dormant": "沉睡", "lost": "流失",
+        "merge": "合并", "unionid": "微信开放平台", "shop": "商城", **STAGES,
     }
 )  # fmt: skip
 EXPORT_NAMES: Mapping[str, str] = MappingProxyType(
@@ -110,7 +112,8 @@ EXPORT_NAMES: Mapping[str, str] = MappingProxyType(
         "profile": "基本资料", "identities": "绑定的手机、微信和卡", "children": "孩子", "tags": "标签",
         "scores": "推算的需要和补货时间", "day": "截至", "suggestions": "可能需要", "cycles": "补货周期", "upgrades": "可能的升级搭配",
         "rhythm": "几天来一次", "product": "商品", "usual": "常买", "chance": "可能", "last": "上次",
-        "gap_days": "平均几天", "expected": "预计", "silence": "几天没来", "value_decile": "消费十分位", "rfm": "客户分类", "rfm_version": "分档版本", "loyalty": "品牌偏好",
+        "gap_days": "平均几天", "expected": "预计",
+        "silence": "几天没来", "value_decile": "消费十分位", "rfm": "客户分类", "rfm_version": "分档版本", "loyalty": "品牌偏好",
         "consents": "您的选择", "consent_history": "选择的变更", "balances": "余额", "points_by_end": "积分到期",
         "movements": "积分和余额变动", "coupons": "优惠券", "gifts": "赠送", "tiers": "等级变动", "plans": "付费会员",
         "perks": "权益使用", "orders": "订单", "decisions": "为什么给您这些优惠", "campaigns": "活动分组",

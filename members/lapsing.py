@@ -97,7 +97,7 @@ def lapsed(connection: Connection, row: Any, now: datetime) -> str:
     times = {"since": row.created_at, "until": now}
     if category and bought(connection, row.member_id, category, **times, last=row.content.get("last")):
         return "会员已经买了"
-    if not on_sale(connection, row.content.get("needs", ())):
+    if (needs := row.content.get("needs")) and not on_sale(connection, needs):
         return "商品已下架"
     article = row.content.get("until_took")
     if article and took(connection, row.member_id, article, **times, first=row.content.get("first")):

@@ -130,9 +130,10 @@ def lying(
     skus = [sku for sku in goods if goods[sku].active]
     pieces = (np.array([of.get(sku, 0) for sku in skus], dtype=np.int64) for of in (stock, sold))
     slow = bundle.slow_items(*pieces, window=window, cover=cover)
-    beside = _partners(log, today, shelf, {skus[one.item] for one in slow})
+    listed = slow[:most]
+    beside = _partners(log, today, shelf, {skus[one.item] for one in slow}, {skus[one.item] for one in listed})
     found = []
-    for one in slow[:most]:
+    for one in listed:
         sku = skus[one.item]
         days = None if np.isinf(one.cover) else round(one.cover, 1)
         with_it = beside.get(sku)
@@ -146,8 +147,10 @@ def lying(
     return found
 
 
-def _partners(log: PurchaseLog, today: int, shelf: Shelf, slow: Set[str]) -> dict[str, tuple[str, str, float, int]]:
-    """Return {sku: (sku of its partner, name, times chance, 分)}."""
+def _partners(
+    log: PurchaseLog, today: int, shelf: Shelf, slow: Set[str], wanted: Set[str]
+) -> dict[str, tuple[str, str, float, int]]:
+    """Return {sku: (sku of its partner, name, times chance, 分)} of the wanted; what is slow is nobody's partner."""
     try:
         pairs = association.pairs(log, today).companions()
     except BadPurchases:
@@ -156,7 +159,7 @@ def _partners(log: PurchaseLog, today: int, shelf: Shelf, slow: Set[str]) -> dic
     other = shelf.category[pairs.left] != shelf.category[pairs.right]
     fit = other & shelf.active[pairs.left] & shelf.active[pairs.right] & (lies[pairs.left] != lies[pairs.right])
     pairs, found = pairs.kept(np.flatnonzero(fit)), {}
-    for item in np.flatnonzero(lies).tolist():
+    for item in np.flatnonzero(np.isin(shelf.sku.astype(str), sorted(wanted))).tolist():
         best = bundle.companion(item, pairs)
         if best is not None:
             sku, name, price = (column[best[0]] for column in (shelf.sku, shelf.name, shelf.price))

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
-from members import scores
+from members import consent, scores
 from members.db import Database
 from members.scores import Score
 from members.tables import Audience, Category, Decision, Order, OrderLine, Product, table
@@ -128,3 +128,22 @@ class PackShop(SmallShop):
 def gone(made: Plan) -> dict[str, int]:
     """How many members left at each step of the funnel that took any."""
     return {step.name: step.gone for step in made.steps if step.gone}
+
+
+def no_more_personal(shop: SmallShop, member: int) -> None:
+    """The member wants nothing personal from now on."""
+    with shop.database.transaction() as connection:
+        consent.personalise(connection, member, False, source="test", now=MONDAY)
+
+
+def mute(shop: SmallShop, member: int) -> None:
+    """The member wants no marketing from now on."""
+    with shop.database.transaction() as connection:
+        consent.answer(connection, consent.of_member(member), consent.MARKETING, False, source="test", now=MONDAY)
+
+
+def set_product(shop: SmallShop, sku: str, /, **values: Any) -> None:
+    """Change an article."""
+    products = table(Product)
+    with shop.database.transaction() as connection:
+        connection.execute(update(products).where(products.c.sku == sku).values(**values))

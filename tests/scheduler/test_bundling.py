@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
-from members import consent, decisions
+from members import decisions
 from members.db import Database
 from members.tables import Category, Product, table
 from recommend.rules import RecommendRules
@@ -19,7 +19,7 @@ from scheduler.delivery import Deliverer
 from scheduler.legality import illegal_channels
 from scheduler.rules import Bundle
 from tests.scheduler.bundle_shop import CAMPAIGN, NAME, TEA_MILK, BundleShop, OpenBundle, bundle_rules, gone
-from tests.scheduler.pack_shop import TODAY
+from tests.scheduler.pack_shop import TODAY, mute, no_more_personal, set_product
 from tests.scheduler.small_shop import MONDAY, FakeWire, ago
 
 DAY = timedelta(days=1)
@@ -78,16 +78,6 @@ def test_no_more_members_than_there_are_coupons(open_shop: OpenBundle) -> None:
     assert [one.member_id for one in shop.coupons()] == [best]
     with pytest.raises(PlanError, match="券「tea-milk」已经发完或过期"):
         shop.plan(MONDAY + 7 * DAY)
-
-
-def no_more_personal(shop: BundleShop, member: int) -> None:
-    with shop.database.transaction() as connection:
-        consent.personalise(connection, member, False, source="test", now=MONDAY)
-
-
-def mute(shop: BundleShop, member: int) -> None:
-    with shop.database.transaction() as connection:
-        consent.answer(connection, consent.of_member(member), consent.MARKETING, False, source="test", now=MONDAY)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +140,7 @@ def test_where_nothing_tells_who_might_want_the_slow_article_nobody_is_asked(ope
 )
 def test_what_cannot_be_sold_together_is_said(shop: BundleShop, values: dict[str, Any], complaint: str) -> None:
     shop.buys("oA", egg=2000)
-    products = table(Product)
-    with shop.database.transaction() as connection:
-        connection.execute(update(products).where(products.c.sku == "tea-1").values(**values))
+    set_product(shop, "tea-1", **values)
     with pytest.raises(PlanError) as refused:
         shop.plan()
     assert complaint in str(refused.value)
@@ -192,9 +180,8 @@ def test_who_bought_the_slow_article_meanwhile_gets_nothing(shop: BundleShop) ->
 @pytest.mark.parametrize("sku", ["tea-1", "milk-1"])
 def test_what_is_taken_off_the_shelf_ends_it(shop: BundleShop, sku: str) -> None:
     shop.buys("oA", egg=2000, milk=3000)
-    made, products = shop.plan(), table(Product)
-    with shop.database.transaction() as connection:
-        connection.execute(update(products).where(products.c.sku == sku).values(active=False))
+    made = shop.plan()
+    set_product(shop, sku, active=False)
     assert (done := shop.apply(made)).put == 0 and done.no_longer == 1
 
 

@@ -10,16 +10,16 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import update
 
-from members import consent, coupons, decisions, scores
+from members import coupons, decisions, scores
 from members.db import Database
 from members.rules import CouponRule
-from members.tables import MemberScore, Product, table
+from members.tables import MemberScore, table
 from scheduler import audience
 from scheduler.campaigns import PlanError
 from scheduler.delivery import Deliverer
 from scheduler.legality import illegal_channels
 from scheduler.rules import PolicyRules, TradeUp
-from tests.scheduler.pack_shop import TODAY, gone
+from tests.scheduler.pack_shop import TODAY, gone, mute, no_more_personal, set_product
 from tests.scheduler.small_shop import MONDAY, FakeWire, push_rules
 from tests.scheduler.upgrade_shop import (
     CAMPAIGN,
@@ -124,22 +124,6 @@ def test_what_was_bought_since_the_night_is_not_offered(shop: UpgradeShop) -> No
     shop.takes(member, "gold-1", morning(TODAY))
     shop.apply()
     assert [one.trace["product"] for one in shop.decided()] == ["tea-1"]
-
-
-def no_more_personal(shop: UpgradeShop, member: int) -> None:
-    with shop.database.transaction() as connection:
-        consent.personalise(connection, member, False, source="test", now=MONDAY)
-
-
-def set_product(shop: UpgradeShop, sku: str, **values: Any) -> None:
-    products = table(Product)
-    with shop.database.transaction() as connection:
-        connection.execute(update(products).where(products.c.sku == sku).values(**values))
-
-
-def mute(shop: UpgradeShop, member: int) -> None:
-    with shop.database.transaction() as connection:
-        consent.answer(connection, consent.of_member(member), consent.MARKETING, False, source="test", now=MONDAY)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert
 
 from members import coupons, decisions, scores
 from members.db import Database
@@ -14,7 +14,7 @@ from members.tables import Category, Product, table
 from recommend import baskets
 from scheduler import trading_up
 from scheduler.legality import illegal_channels
-from tests.scheduler.pack_shop import TODAY, gone
+from tests.scheduler.pack_shop import TODAY, gone, set_product
 from tests.scheduler.small_shop import MONDAY
 from tests.scheduler.upgrade_shop import GOLD, TEA, UP, OpenUp, UpgradeShop, morning, upgrade_rules
 
@@ -33,12 +33,6 @@ def open_up(database: Database) -> OpenUp:
 def shop(open_up: OpenUp) -> UpgradeShop:
     """The shop as it is."""
     return open_up()
-
-
-def set_product(shop: UpgradeShop, sku: str, **values: Any) -> None:
-    products = table(Product)
-    with shop.database.transaction() as connection:
-        connection.execute(update(products).where(products.c.sku == sku).values(**values))
 
 
 def offered(shop: UpgradeShop, now: datetime = MONDAY) -> list[str]:
