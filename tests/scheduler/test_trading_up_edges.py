@@ -114,7 +114,8 @@ def test_the_day_of_a_row_is_the_shops_day(shop: UpgradeShop) -> None:
 def found(shop: UpgradeShop, now: datetime = MONDAY) -> list[Any]:
     """What the campaign has for everybody."""
     with shop.database.reading() as connection:
-        return list(trading_up.candidates(connection, UP, shop.rules, range(1, 20), now))
+        some = trading_up.candidates(connection, UP, shop.rules, range(1, 20), now)
+        return sorted(some, key=lambda one: one.member)  # the books give rows in no order
 
 
 def test_what_is_bought_only_later_does_not_count_yet(shop: UpgradeShop) -> None:
