@@ -179,9 +179,11 @@ def _first_line(asked: Asked, about: Mapping[str, Any]) -> str:
 
 def _expected(name: str, asked: Asked) -> float:
     """Return about how many seconds of one slow core a part takes."""
-    thousands = len(asked.shop.log) / 1000
-    part = {"next-basket": 10 + 0.05 * thousands, "timing": 5 + 0.015 * thousands, "coupons": 110, "traits": 20}[name]
-    return part * (len(asked.levels) if name == "next-basket" else 1)
+    rows, members = len(asked.shop.log) / 1000, len(asked.shop.log.members) / 1000
+    if name == "next-basket":
+        return (15 + 0.03 * rows + 4 * members) * len(asked.levels)
+    timing = 0 if asked.shop.order_only else 5 + 0.015 * rows
+    return {"timing": timing, "coupons": 110, "traits": 20}[name]
 
 
 def _field(name: str) -> Any:

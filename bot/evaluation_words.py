@@ -27,7 +27,10 @@ MEASURES = {
     "AUC": "AUC", "recall@10": "Recall@10",
 }  # fmt: skip
 BASES = {"coupon mailed": "每张寄出的券", "mailing": "每次寄给一户", "mailed household": "每户收到过券的"}
-SINCE = {"all": "全部有先例的", "8 May": "5 月 8 日起", "8 August": "8 月 8 日起", "30 October": "10 月 30 日起"}
+SINCE = {
+    "all": "全部有先例的", "29 March": "3 月 29 日起", "8 May": "5 月 8 日起", "8 August": "8 月 8 日起",
+    "30 October": "10 月 30 日起",
+}  # fmt: skip
 QUESTIONS = {
     "children in the household": "家里有孩子",
     "two or more children, or none": "两个以上孩子,或没有",
