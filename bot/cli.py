@@ -1,259 +1,149 @@
-"""The `memberbot` command: everything that prints for people also prints --json for programs."""
+"""The `memberbot` command: everything that prints for people also prints --json for programs.
 
-import json as jsonlib
-import os
-import socket
+A command's module is imported when the command is called, so that help and small commands need not wait for the rest.
+"""
+
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
-import httpx
 import structlog
 import typer
-
-from bot import (
-    command_boards,
-    command_books,
-    command_import,
-    command_insight,
-    command_members,
-    command_nlu,
-    config_file,
-    demo,
-    logs,
-    saying,
-    serving,
-)
-from bot.command_api import apikey
-from bot.command_evaluate import evaluate
-from bot.command_models import model
-from bot.command_shop import campaigns, imports, members_of, segments
-from bot.command_staff import staff
-from bot.command_wechat import wechat
-from bot.config import Config
-from bot.console import Bar, out, show
-from bot.opening import (
-    DEFAULT,
-    PORT,
-    ConfigPath,
-    Json,
-    Port,
-    books_reached,
-    borrow_demo,
-    load,
-    open_service,
-    refuse,
-    running_address,
-)
-from bot.service import Service, build
-from members import auditing, identity, schema, settings
-from members.vault import generate_key
-
-app = typer.Typer(help="服务号会员机器人", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-config_app = typer.Typer(help="检查配置", no_args_is_help=True)
-db_app = typer.Typer(help="数据库结构", no_args_is_help=True)
-app.add_typer(config_app, name="config")
-app.add_typer(db_app, name="db")
-for name, part in (
-    ("import", imports),
-    ("segment", segments),
-    ("campaign", campaigns),
-    ("staff", staff),
-    ("member", members_of),
-    ("wechat", wechat),
-    ("apikey", apikey),
-    ("report", command_books.report),
-    ("model", model),
-):
-    app.add_typer(part, name=name)
-imports.command("members")(command_import.members)
-imports.command("products")(command_import.products)
-imports.command("orders")(command_import.orders)
-members_of.command("merge")(command_members.merge)
-members_of.command("unmerge")(command_members.unmerge)
-members_of.command("history")(command_members.history)
-members_of.command("export")(command_members.export)
-members_of.command("erase")(command_members.erase)
-members_of.command("trail")(command_members.member_trail)
-staff.command("trail")(command_members.staff_trail)
-command_books.report.command("value")(command_boards.value)
-command_books.report.command("habits")(command_boards.habits)
-command_books.report.command("slow")(command_boards.slow)
-app.command("statement")(command_books.statement)
-app.command("recommend")(command_insight.recommend)
-app.command("repurchase")(command_insight.repurchases)
-app.command("nlu")(command_nlu.nlu)
-app.command("evaluate")(evaluate)
+from typer.core import TyperCommand
 
 
-@app.command()
-def serve(
-    config: ConfigPath = DEFAULT,
-    host: str = "127.0.0.1",
-    port: Port = PORT,
-    workers: Annotated[int, typer.Option(min=1, help="进程数,多于一个需要 PostgreSQL")] = 1,
-    no_scheduler: Annotated[bool, typer.Option("--no-scheduler", help="不跑定时任务,也不发送")] = False,
-) -> None:
-    """Run the webhook and, unless --no-scheduler, scheduler and delivery."""
-    logs.configure()
-    service = open_service(config)
-    if workers == 1:
-        return serving.serve_one(service, host, port, scheduler=not no_scheduler)
-    if service.database.sqlite or service.config.sandbox.enabled:
-        refuse("多个 worker 需要 PostgreSQL,并且不能开沙箱")
-    service.close()
-    serving.serve_many(config, host, port, workers, scheduler=not no_scheduler)
+class Part(NamedTuple):
+    """A command: `module:function` below bot/, what its help begins with, and click's settings of its context."""
+
+    where: str
+    help: str
+    settings: dict[str, Any] = {}
 
 
-@app.command()
-def work(config: ConfigPath = DEFAULT) -> None:
-    """Run scheduler and delivery without HTTP, for a second host."""
-    logs.configure()
-    serving.work(open_service(config))
+class Group(NamedTuple):
+    """Commands below one word."""
+
+    help: str
+    parts: Mapping[str, "Part | Group"]
 
 
-@app.command("demo")
-def run_demo(
-    config: ConfigPath = DEFAULT,
-    host: str = "127.0.0.1",
-    port: Port = PORT,
-    households: Annotated[int, typer.Option(min=0, help="示范店的家庭数,0 为全部")] = demo.HOUSEHOLDS,
-) -> None:
-    """Set up the demo shop and run service, scheduler and the local WeChat platform on one port."""
-    address = f"http://{host}:{port}"
-    logs.configure(json=False)
-    service = open_service(config, address=address)
-    set_up_demo(service, households or None)
-    ready = f"\n  聊天页面  {address}/sandbox/\n  发送记录  {address}/sandbox/#log\n  停止请按 Ctrl-C\n"
-    serving.serve_one(service, host, port, ready=ready)
+TREE: Mapping[str, Part | Group] = {
+    "serve": Part("command_serve:serve", "跑服务:回调、定时任务和发送(--no-scheduler 时只有回调)"),
+    "work": Part("command_serve:work", "只跑定时任务和发送,不开 HTTP;给第二台机器用"),
+    "demo": Part("command_serve:run_demo", "装好示范店,在一个端口上跑服务、定时任务和本地微信平台"),
+    "say": Part(
+        "command_serve:say", "经本地平台和真正签名的回调说一句话,打印回复",
+        {"ignore_unknown_options": True},  # 「-5」 is something one may say
+    ),
+    "key": Part("command_key:key", "生成一把新的主密钥,写进 privacy.keys"),
+    "config": Group("检查配置", {
+        "check": Part("command_checks:config_check", "列出配置的每个错误和位置;有错时退出码为 1"),
+        "schema": Part("command_checks:config_schema", "打印 config.yaml 的 JSON Schema,给编辑器用"),
+    }),
+    "db": Group("数据库结构", {
+        "upgrade": Part("command_checks:db_upgrade", "把数据库结构升到最新版本"),
+        "check": Part("command_checks:db_check", "比较程序与数据库的结构;不一致时退出码为 1"),
+    }),
+    "audit": Part("command_checks:audit", "核对账目、优惠券和发件箱的每一条规则;有不符时列出并以 1 退出"),
+    "import": Group("导入数据", {
+        "completejourney": Part(
+            "command_shop:import_completejourney", "导入示范店:2,469 户人家一年的购买(数据 © 84.51°)"
+        ),
+        "members": Part("command_import:members", "导入会员和他们名下的一切;可以重复导入"),
+        "products": Part("command_import:products", "导入商品,新的和有变化的;可以重复导入"),
+        "orders": Part("command_import:orders", "导入订单,一行一件或一行一单,近期的照样积分;可以重复导入"),
+    }),
+    "segment": Group("人群", {
+        "list": Part("command_shop:segment_list", "列出 config.yaml 里的人群和人数"),
+        "count": Part("command_shop:segment_count", "数一个人群的人数"),
+        "export": Part("command_shop:segment_export", "打印一个人群的会员编号,一行一个"),
+    }),
+    "campaign": Group("营销活动", {
+        "list": Part("command_shop:campaign_list", "列出 config.yaml 里的活动"),
+        "plan": Part("command_shop:campaign_plan", "选定给谁、给什么、为什么、走哪条合法的渠道;什么也不发"),
+        "apply": Part("command_shop:campaign_apply", "把一份计划的消息放进发件箱;过期的计划不收"),
+    }),
+    "staff": Group("店员", {
+        "add": Part("command_staff:staff_add", "添加店员:--phone 打印邀请口令,--openid 立即生效"),
+        "invite": Part("command_staff:staff_invite", "给店员一个新的邀请口令,例如换了微信;旧的作废"),
+        "revoke": Part("command_staff:staff_revoke", "立即停用一位店员,等他确认或审批的也一并作废"),
+        "list": Part("command_staff:staff_list", "列出店员"),
+        "trail": Part("command_members:staff_trail", "一位店员做过、批过什么,新的在前"),
+    }),
+    "member": Group("会员", {
+        "show": Part("command_members:member_show", "按编号、手机号或 openid 查看会员;手机号打码"),
+        "merge": Part("command_members:merge", "把一位会员连同名下的一切并入另一位;member unmerge 可以撤回"),
+        "unmerge": Part("command_members:unmerge", "把并入的会员再分开:还在的退回去,已不在的说清楚"),
+        "history": Part("command_members:history", "会员有过的每个身份的起止、每次合并;手机号打码"),
+        "export": Part("command_members:export", "把账上关于会员的一切打印或写成 JSON,给会员本人看;会留审计记录"),
+        "erase": Part("command_members:erase", "开始注销冷静期,加 --now 立即遗忘;还有本金要退时不办"),
+        "trail": Part("command_members:member_trail", "对会员做过的事,新的在前:何时、何人、从哪里、谁批准、前后如何"),
+    }),
+    "wechat": Group("公众平台", {
+        "qr": Part("command_wechat:qr", "为一个场景生成二维码并打印地址;它指的东西必须存在"),
+        "menu": Group("底部菜单", {
+            "push": Part("command_wechat:menu_push", "用 config.yaml 的菜单替换公众号的菜单"),
+        }),
+    }),
+    "apikey": Group("收银机和商城的 API 密钥", {
+        "add": Part("command_api:apikey_add", "生成一把密钥;只打印这一次,账上只留散列"),
+        "list": Part("command_api:apikey_list", "列出密钥,不含密文"),
+        "revoke": Part("command_api:apikey_revoke", "立即停用一把密钥"),
+    }),
+    "report": Group("报表", {
+        "liability": Part("command_books:report_liability", "会员手里的积分、余额和券可能要花多少,预计会用多少"),
+        "value": Part("command_boards:value", "最近一年的销售怎样分布在会员身上:十分位、生命周期、RFM、自有品牌"),
+        "habits": Part("command_boards:habits", "哪些商品比碰巧更常一起买,会员往上买到哪些更贵的"),
+        "slow": Part("command_boards:slow", "一份库存里哪些商品压得最久,各能和什么凑成一套"),
+    }),
+    "model": Group("推荐与补货的模型", {
+        "fit": Part("command_models:fit", "重新学习模型,留下在最新几天里不更差的,再给每位会员打分"),
+        "score": Part("command_models:score", "用正在用的模型给每位会员打分"),
+        "show": Part("command_models:show_models", "有哪些模型、各自在没见过的日子里如何、上次何时打分"),
+        "rollback": Part("command_models:rollback", "换回上一个模型,并用它给每位会员打分"),
+    }),
+    "statement": Part("command_books:statement", "打印或写出会员账上的每一行;verify FILE 核对一份,被改过时以 1 退出"),
+    "recommend": Part("command_insight:recommend", "会员接下来可能要什么,每个品类一件,以及为什么"),
+    "repurchase": Part("command_insight:repurchases", "会员的补货周期,最近该买的在前,各有多大把握"),
+    "nlu": Part("command_nlu:nlu", "每句话(或标准输入的每一行)的意图、把握和要点"),
+    "evaluate": Part("command_evaluate:evaluate", "推荐和提醒在没见过的日子里有多准,与简单的方法比"),
+}  # fmt: skip
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # 「-5」 is something one may say
-def say(
-    text: str,
-    openid: Annotated[str, typer.Option("--as", help="以哪个 openid 说话")],
-    staff: Annotated[bool, typer.Option("--staff", help="以店员身份(只在沙箱里)")] = False,
-    config: ConfigPath = DEFAULT,
-    json: Json = False,
-) -> None:
-    """Do one chat turn through the local platform and the real signed webhook, and print the reply."""
-    logs.configure(level=30)
-    folder = config.parent.resolve() / "data"
-    address = running_address(folder)
-    port = int(address.rsplit(":", 1)[1]) if address else free_port()
-    service = open_service(config, address=address or f"http://127.0.0.1:{port}")
-    if address is None:
-        set_up_demo(service)
-    if staff:
-        demo.make_staff(service, openid)
-    try:
-        if address is None:
-            with saying.in_process(service, port) as here:
-                said = saying.say(here, openid, text)
+class Deferred(TyperCommand):
+    """A command of `TREE` by its name and help alone; parameters and function come with the call."""
+
+    part: Part
+
+    def loaded(self) -> Any:
+        """Return the command with its parameters."""
+        module, _, function = self.part.where.partition(":")
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        decorated = alone.command(self.name, help=self.part.help, context_settings=self.part.settings)
+        decorated(getattr(import_module(f"bot.{module}"), function))
+        return typer.main.get_command(alone)
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Read the words as the command itself does; click then calls that, not this."""
+        return self.loaded().make_context(*given, **more)
+
+
+def grown(help: str, parts: Mapping[str, Part | Group]) -> typer.Typer:
+    """Return the commands below one word."""
+    here = typer.Typer(help=help, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    for name, part in parts.items():
+        if isinstance(part, Group):
+            here.add_typer(grown(part.help, part.parts), name=name)
         else:
-            said = saying.say(address, openid, text)
-    except ValueError as refused:
-        refuse(str(refused))
-    except httpx.HTTPError as error:
-        refuse(f"{address} 上的服务没有开沙箱,或没有应答({type(error).__name__})")
-    show(said, json, _spoken)
+            here.command(name, cls=type("Of", (Deferred,), {"part": part}), help=part.help)(_not_here)
+    return here
 
 
-def set_up_demo(service: Service, households: int | None = demo.HOUSEHOLDS) -> None:
-    """Set up the demo shop; exits with 2 where the books hold members of a real one."""
-    if demo.is_ready(service):
-        return
-    from members.importing.completejourney_books import SETTING as IMPORTED  # brings numpy, which only an import needs
-
-    with service.database.reading() as connection:
-        real = settings.get(connection, IMPORTED) is None and identity.count(connection) > 0
-    if real:
-        refuse("这里的数据库里已有正式会员;示范店请装在另一个文件夹")
-    with Bar() as bar:
-        demo.set_up(service, bar, households)
+def _not_here() -> None:
+    raise NotImplementedError
 
 
-def _spoken(said: Mapping[str, Any]) -> None:
-    out(said["reply"] or said["failed"] or "(没有回复)")
-    for message in said["messages"]:
-        words = message.get("text") or message.get("title") or ""
-        out(f"[{ {'sms': '短信', 'service': '客服消息'}.get(message['via'], message['via']) }] {words}")
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@app.command()
-def key(json: Json = False) -> None:
-    """Print a new master key for privacy.keys."""
-    made = generate_key()
-    show({"key": made}, json, lambda _: out(made))
-
-
-@config_app.command("check")
-def config_check(file: Annotated[Path, typer.Argument()] = DEFAULT, json: Json = False) -> None:
-    """Report every error of the configuration with its place; exit 1 when there is one."""
-    borrow_demo(file)
-    found = config_file.problems(file, Config, os.environ)
-    rows = [
-        {
-            "file": p.file,
-            "line": p.line,
-            "column": p.column,
-            "key": p.key_path,
-            "message": p.message,
-            "suggestion": p.suggestion,
-        }
-        for p in found
-    ]
-    show(rows, json, lambda _: out("\n".join(map(str, found)) or "配置没有问题"))
-    if found:
-        raise typer.Exit(1)
-
-
-@config_app.command("schema")
-def config_schema() -> None:
-    """Print the JSON Schema of config.yaml for editors."""
-    out(jsonlib.dumps(config_file.schema(Config), ensure_ascii=False, indent=2))
-
-
-@db_app.command("upgrade")
-def db_upgrade(config: ConfigPath = DEFAULT, json: Json = False) -> None:
-    """Bring the books to the newest schema."""
-    loaded = load(config)
-    with books_reached():
-        service = build(loaded, config)
-        schema.upgrade(service.database)
-        revision = schema.current(service.database)
-    show({"revision": revision}, json, lambda _: out(f"数据库结构版本 {revision}"))
-
-
-@db_app.command("check")
-def db_check(config: ConfigPath = DEFAULT, json: Json = False) -> None:
-    """Compare the models with the database; exit 1 when they differ."""
-    loaded = load(config)
-    with books_reached():
-        service = build(loaded, config)
-        found = [repr(difference) for difference in schema.differences(service.database)]
-    show(found, json, lambda _: out("\n".join(found) or "数据库结构与程序一致"))
-    if found:
-        raise typer.Exit(1)
-
-
-@app.command()
-def audit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
-    """Check every invariant of ledger, coupons and outbox; exit 1 and rows on any breach."""
-    service = open_service(config)
-    with service.database.reading() as connection:
-        breaches = auditing.breaches(connection, now=service.clock.now())
-    rows = [{"check": b.check, "subject": b.subject, "found": b.found} for b in breaches]
-    show(rows, json, lambda _: out("\n".join(f"{b.check}: {b.subject} {b.found}" for b in breaches) or "账目全部相符"))
-    if breaches:
-        raise typer.Exit(1)
+app = grown("服务号会员机器人", TREE)
 
 
 def main() -> None:

@@ -4,17 +4,15 @@ from typing import Annotated
 
 import typer
 
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Json, out, show
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from members import api_keys
 from members.audit import Actor
 from members.errors import MemberError
 
-apikey = typer.Typer(help="收银机和商城的 API 密钥", no_args_is_help=True)
 BY = Actor("cli", origin="cli")
 
 
-@apikey.command("add")
 def apikey_add(
     name: Annotated[str, typer.Argument(help="给谁用,例如 一号收银机")],
     scope: Annotated[list[str], typer.Option("--scope", help=f"可以做什么,可写多次:{'、'.join(api_keys.SCOPES)}")],
@@ -34,7 +32,6 @@ def apikey_add(
     show(shown, json, lambda _: out(f"编号 {made.id},密钥只显示这一次,请立即保存:\n{made.text}"))
 
 
-@apikey.command("list")
 def apikey_list(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """List the keys, without their secret."""
     service = open_service(config)
@@ -48,7 +45,6 @@ def apikey_list(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     show(rows, json, lambda _: out("\n".join(lines)))
 
 
-@apikey.command("revoke")
 def apikey_revoke(
     key: Annotated[int, typer.Argument(help="编号")], config: ConfigPath = DEFAULT, json: Json = False
 ) -> None:

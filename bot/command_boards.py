@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.command_models import STAGES
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Json, out, show
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from handlers.copy import yuan
 
 COVER, WINDOW, MOST = 120.0, 90, 20

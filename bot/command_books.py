@@ -5,16 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.command_shop import find
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Json, out, show
+from bot.finding import find
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from handlers.copy import yuan
 from members import liability, statements
 
 MONEY = ("principal", "gift")
 NAMES = {"points": "积分", "pending": "待生效积分", "principal": "本金", "gift": "赠送金", "owed": "欠扣积分"}
 VERIFY = "verify"
-report = typer.Typer(help="报表", no_args_is_help=True)
 
 
 def statement(
@@ -81,7 +80,6 @@ def _balances(balances: dict[str, int]) -> str:
     return "、".join(said) or "余额为零"
 
 
-@report.command("liability")
 def report_liability(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Say what members hold and what it may cost: points, balance, coupons, with the share expected to be used."""
     service = open_service(config)

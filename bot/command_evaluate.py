@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from bot import evaluation_words as words
-from bot.console import Bar, out, show
-from bot.opening import CONFIG_ENV, DEFAULT, Json, open_service, refuse
+from bot.console import Bar, Json, out, show
+from bot.opening import CONFIG_ENV, DEFAULT, open_service, refuse
 from members.importing.tabular import TableError
 
 DEMO, BOOKS = "completejourney", "books"

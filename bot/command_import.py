@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bot.console import Bar, out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Bar, Json, out, show
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from members.audit import Actor
 from members.importing.report import CleaningReport
 from members.importing.run import Run

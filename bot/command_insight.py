@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from bot.command_shop import find
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service
+from bot.console import Json, out, show
+from bot.finding import find
+from bot.opening import DEFAULT, ConfigPath, open_service
 from bot.service import Service
 from members import people
 from members.clock import business_date

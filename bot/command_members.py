@@ -1,4 +1,4 @@
-"""The command line's word on who is who: members merged and parted, their history, and the audit trail."""
+"""The command line's word on who is who: a member, members merged and parted, their history, and the audit trail."""
 
 import json as jsonlib
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,29 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from bot.command_shop import find
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Json, out, show
+from bot.finding import find
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from bot.service import Service
 from handlers.copy import yuan
-from members import audit, coupons, erasing, exporting, forgetting, ledger, merging, merging_history, notices
+from members import (
+    audit,
+    coupons,
+    erasing,
+    exporting,
+    forgetting,
+    identity,
+    ledger,
+    merging,
+    merging_history,
+    notices,
+    orders,
+    tiers,
+)
 from members.audit import Actor, Trace
 from members.errors import MemberError
 from members.merging_history import History
+from members.vault import mask_phone
 
 BY = Actor("cli", origin="cli")
 KINDS = {"phone": "手机", "card": "卡号", "openid": "微信", "shop": "客户号"}
@@ -27,6 +41,34 @@ NAMES = {
 }  # fmt: skip
 MONEY = {"principal": "本金", "gift": "赠送金"}
 Many = Annotated[int, typer.Option("--many", min=1, max=10_000, help="最多几条")]
+
+
+def member_show(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> None:
+    """Show a member by id, phone or openid; the phone is masked."""
+    service = open_service(config)
+    with service.database.reading() as connection:
+        member = find(service, connection, ref)
+        owned = ledger.balances(connection, member)
+        now = service.clock.now()
+        receipt = orders.last(connection, member)
+        shown: dict[str, Any] = {
+            "id": member,
+            "tier": tiers.of_member(connection, member),
+            "phone": mask_phone(identity.phone_of(connection, service.vault, member) or ""),
+            "card": identity.card_of(connection, member),
+            **owned,
+            "coupons": [row.title for row in coupons.usable(connection, member, now)],
+            "last_order": None
+            if receipt is None
+            else {"no": receipt.order_no, "at": receipt.at, "total": receipt.total},
+        }
+    words = {
+        "会员": shown["id"], "等级": shown["tier"], "手机": shown["phone"], "卡号": shown["card"],
+        "积分": owned["points"],
+        "本金": yuan(owned["principal"]), "赠送": yuan(owned["gift"]), "可用券": "、".join(shown["coupons"]) or "无",
+        "上次消费": f"{service.copy.moment(receipt.at)} {yuan(receipt.total)}" if receipt else "无",
+    }  # fmt: skip
+    show(shown, json, lambda _: out("\n".join(f"{k}\t{v}" for k, v in words.items())))
 
 
 def merge(

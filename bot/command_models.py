@@ -6,21 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.console import Bar, out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Bar, Json, out, show
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from bot.service import Service
 from handlers.privacy_copy import STAGES as OF_MEMBERS
 from members import models, scores, settings
 from members.models import NAMES, Version
 from recommend import turn
 
-model = typer.Typer(help="推荐与补货的模型", no_args_is_help=True)
 KINDS = "或 ".join(f"{kind}({name})" for kind, name in NAMES.items())
 STATES = {"current": "在用", "former": "用过", "refused": "没有启用", "rolled_back": "已退回"}
 STAGES = {**OF_MEMBERS, "": "看不出"}
 
 
-@model.command()
 def fit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Fit the models anew, keep those that are not worse on the newest days, and score every member."""
     service = open_service(config)
@@ -28,7 +26,6 @@ def fit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
         _run(service, True, json, owner)
 
 
-@model.command()
 def score(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Score every member with the models in use."""
     service = open_service(config)
@@ -76,7 +73,6 @@ def _run(service: Service, fit: bool, json: bool, owner: str) -> None:
     show(found, json, lambda _: out(night.line().replace(";", "\n")))
 
 
-@model.command("show")
 def show_models(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Show the models there are, how each did on days it had not seen, and when members were scored last."""
     service = open_service(config)
@@ -122,7 +118,6 @@ def _measured(one: Version) -> str:
     return " ".join(told) or "没有可比的日子"
 
 
-@model.command()
 def rollback(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=KINDS)],
     config: ConfigPath = DEFAULT,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from bot.console import out
-from bot.opening import Json, load
+from bot.console import Json, out
+from bot.opening import load
 from handlers import wishes
 from handlers.nlu.own import Own
 from handlers.nlu.slots import found_in

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Json, out, show
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from bot.service import Service
 from members import audit, shops, staffing
 from members.audit import Actor
@@ -13,7 +13,6 @@ from members.errors import MemberError
 from members.staffing import Invited
 from members.vault import normalise_phone
 
-staff = typer.Typer(help="店员", no_args_is_help=True)
 CLI = Actor("cli", origin="cli")
 
 
@@ -36,7 +35,6 @@ def _invited(made: Invited, name: str, service: Service, json: bool) -> None:
     show({"id": made.id, "word": made.word, "until": made.until}, json, lambda _: out(words))
 
 
-@staff.command("add")
 def staff_add(
     name: str,
     role: Annotated[str, typer.Option(help="cashier、adviser、manager 或 head_office")] = "cashier",
@@ -69,7 +67,6 @@ def staff_add(
         show({"id": added}, json, lambda _: out(f"已添加 {name}(编号 {added})"))
 
 
-@staff.command("invite")
 def staff_invite(staff_id: int, config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Give a person of staff a new invite word, for instance for a new account; the old one ends."""
     service = open_service(config)
@@ -85,7 +82,6 @@ def staff_invite(staff_id: int, config: ConfigPath = DEFAULT, json: Json = False
     _invited(made, name, service, json)
 
 
-@staff.command("revoke")
 def staff_revoke(staff_id: int, config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """End what a person of staff may do, at once, also what waits for their 确认 or for an approval."""
     service = open_service(config)
@@ -99,7 +95,6 @@ def staff_revoke(staff_id: int, config: ConfigPath = DEFAULT, json: Json = False
     show({"revoked": staff_id}, json, lambda _: out(f"已停用编号 {staff_id}"))
 
 
-@staff.command("list")
 def staff_list(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """List staff."""
     service = open_service(config)

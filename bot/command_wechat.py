@@ -4,19 +4,15 @@ from typing import Annotated
 
 import typer
 
-from bot.console import out, show
-from bot.opening import DEFAULT, ConfigPath, Json, open_service, refuse
+from bot.console import Json, out, show
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from bot.service import Service
 from bot.wechat import WeChatError
 from members import arrivals, invitations
 
 NAMES = {"store": "门店", "staff": "店员", "campaign": "活动", "referral": "邀请码"}
-wechat = typer.Typer(help="公众平台", no_args_is_help=True)
-menu = typer.Typer(help="底部菜单", no_args_is_help=True)
-wechat.add_typer(menu, name="menu")
 
 
-@menu.command("push")
 def menu_push(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Replace the account's menu by the one of config.yaml."""
     service = open_service(config)
@@ -29,7 +25,6 @@ def menu_push(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     show({"pushed": len(service.config.wechat.menu)}, json, lambda _: out("菜单已更新"))
 
 
-@wechat.command("qr")
 def qr(
     scene: Annotated[
         str, typer.Argument(help="store:门店编号、staff:店员编号、campaign:活动名、ref:邀请码,或任意 1 到 64 个字符")

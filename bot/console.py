@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
 
 
 def out(text: str) -> None:

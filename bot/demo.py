@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from bot.sandbox_hooks import CAST
 from bot.service import Service
 from members import coupons, identity, people, settings, shops
 from members.importing.completejourney_names import demo_phone
@@ -21,6 +20,7 @@ from scheduler import policy
 if TYPE_CHECKING:
     from members.importing.completejourney import ImportOptions
 
+CAST = "sandbox:cast"
 HOUSEHOLDS = 300
 MEMBERS, STRANGERS = 6, 3
 GIFT = "off-20-over-100"

@@ -23,7 +23,6 @@ KEYS = "vault:index"
 RUNNING_FILE = "running.json"
 DEFAULT = Path("config.yaml")
 PORT = 8000
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 ConfigPath = Annotated[Path, typer.Option("--config", help="配置文件", envvar=CONFIG_ENV)]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from bot.demo import CAST
 from bot.sandbox import Person
 from bot.sandbox_books import written
 from bot.service import Service
@@ -14,7 +15,6 @@ from members.tables import Verification, table
 from members.vault import normalise_phone
 from scheduler import reports
 
-CAST = "sandbox:cast"
 ROLES = {"cashier": "收银员", "adviser": "导购", "manager": "店长", "head_office": "总部"}
 codes = table(Verification)
 

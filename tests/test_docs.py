@@ -37,7 +37,7 @@ def problem(words: list[str]) -> str:
         if name not in command.commands:
             return f"no command {name}"
         command = command.commands[name]
-    known = {option for parameter in command.params for option in parameter.opts}
+    known = {option for parameter in command.loaded().params for option in parameter.opts}
     strange = [word for word in words if word.startswith("-") and word not in known]
     return f"no option {strange}" if strange else ""
 
