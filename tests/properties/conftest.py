@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 settings.register_profile(
-    "books", deadline=None, max_examples=int(os.environ.get("MEMBERBOT_PROPERTY_EXAMPLES", "50")),
+    "books", deadline=None, max_examples=int(os.environ.get("MEMBERBOT_PROPERTY_EXAMPLES", "30")),
     stateful_step_count=70, suppress_health_check=SLOW, print_blob=True,
 )  # fmt: skip
 settings.register_profile(

@@ -1,5 +1,6 @@
 """The callback's front door: verification, the three modes, signatures, keys and methods."""
 
+import shutil
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,10 @@ OTHER_APP = Keys("wx99999999else", KEYS.token, KEYS.aes)
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Shop]:
     """A shop that has just changed its AES key; SQLite, since nothing here reaches the books in a way of its own."""
-    url, changes = f"sqlite:///{tmp_path / 'test.db'}", {"wechat": {"previous_aes_key": OLD.aes}}
-    with open_shop(tmp_path, url, changes) as running:
+    url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'test.db')}"
+    with open_shop(tmp_path, url, {"wechat": {"previous_aes_key": OLD.aes}}) as running:
         yield running
 
 
