@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -26,10 +27,10 @@ COVER = 2.35
 
 
 class Front:
-    """The ASGI app: /wechat goes to the bare endpoint, everything else through FastAPI."""
+    """The ASGI app: /wechat goes to the bare endpoint, everything else through FastAPI, made when first asked."""
 
-    def __init__(self, service: Service, api: FastAPI, running: Running) -> None:
-        self.service, self.api, self.running = service, api, running
+    def __init__(self, service: Service, running: Running) -> None:
+        self.service, self.running = service, running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one connection."""
@@ -38,28 +39,33 @@ class Front:
         else:
             await self.api(scope, receive, send)
 
+    @cached_property
+    def api(self) -> FastAPI:
+        """All but the callback; a server's first word (lifespan) makes it."""
+        running = self.running
+
+        @asynccontextmanager
+        async def lifespan(api: FastAPI) -> AsyncIterator[None]:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(running.started())
+                yield
+
+        api = FastAPI(title="memberbot", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+        _operations(api, self.service)
+        _pictures(api)
+        mount_exports(api, self.service)
+        mount(api, self.service)
+        if running.sandbox is not None:
+            api.include_router(running.sandbox.router, prefix="/sandbox")
+        return api
+
 
 def build_app(service: Service, *, scheduler: bool = True, address: str = "") -> Front:
     """Return the app of one installation; starting it starts the writer and, unless switched off, the scheduler.
 
     `address` is where this process listens: the sandbox calls back there.
     """
-    running = Running(service, scheduler=scheduler, address=address)
-
-    @asynccontextmanager
-    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(running.started())
-            yield
-
-    api = FastAPI(title="memberbot", lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    _operations(api, service)
-    _pictures(api)
-    mount_exports(api, service)
-    mount(api, service)
-    if running.sandbox is not None:
-        api.include_router(running.sandbox.router, prefix="/sandbox")
-    return Front(service, api, running)
+    return Front(service, Running(service, scheduler=scheduler, address=address))
 
 
 def _operations(api: FastAPI, service: Service) -> None:

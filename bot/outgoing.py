@@ -2,6 +2,8 @@
 
 import ipaddress
 import logging
+import ssl
+from functools import cache
 from typing import Final
 
 import httpx
@@ -23,7 +25,14 @@ def open_client(
     httpx_log = logging.getLogger("httpx")
     httpx_log.setLevel(max(httpx_log.level, logging.WARNING))
     url = httpx.URL(base_url)
-    return httpx.Client(base_url=url, transport=transport, timeout=timeout, trust_env=not _is_loopback(url.host))
+    env = not _is_loopback(url.host)
+    return httpx.Client(base_url=url, transport=transport, timeout=timeout, trust_env=env, verify=_trusted(env))
+
+
+@cache
+def _trusted(env: bool) -> ssl.SSLContext:
+    """Return whom to trust, read once: it takes longer than a call."""
+    return httpx.create_ssl_context(trust_env=env)
 
 
 def failure_outcome(error: httpx.RequestError) -> Outcome:
