@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from bot import config as configuration
@@ -158,7 +157,7 @@ def open_shop(
     """Run a shop over a database; its scheduler is off unless `scheduler=True`. A shop opened again keeps its clock."""
     path = folder / "config.yaml"
     content = merged(merged(CONFIG, {"database": {"url": url}}), changes or {})
-    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")  # which is YAML, too, and sooner written
     clock = clock or HandClock()
     service = build(configuration.load(path, {}), path, clock=clock)
     service.webhook._deadline = PATIENCE_SECONDS  # a busy machine is no reason to answer later
