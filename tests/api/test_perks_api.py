@@ -67,7 +67,8 @@ def test_a_perk_is_used_so_often_a_month(shop: Shop, till: Till, member: int) ->
     assert till.post(f"/members/{PHONE}/perks", {"perk": "专属客服"}).json()["left"] is None
     with shop.service.database.reading() as connection:
         log = table(AuditLog)
-        found = connection.execute(select(log.c.actor, log.c.action).where(log.c.member_id == member)).all()
+        deeds = select(log.c.actor, log.c.action).where(log.c.member_id == member).order_by(log.c.id)
+        found = connection.execute(deeds).all()
     assert found == [(f"api:{till.id}", "paid.buy"), *[(f"api:{till.id}", "perk.use")] * 4]
 
 

@@ -50,7 +50,8 @@ def test_a_perk_is_used_so_often_a_month(books_url: str) -> None:
         assert use(books, member, "停车", next_month) == ""
         with books.database.reading() as connection:
             log = table(AuditLog)
-            deeds = connection.execute(select(log.c.detail, log.c.after).where(log.c.action == "perk.use")).all()
+            used = select(log.c.detail, log.c.after).where(log.c.action == "perk.use").order_by(log.c.id)
+            deeds = connection.execute(used).all()
         assert deeds[1] == ({"perk": "停车"}, {"used": 2})
 
 
@@ -103,7 +104,8 @@ def test_a_use_is_given_back_once(books_url: str) -> None:
         assert shown(books, member)["停车"] == (2, 0)
         with books.database.reading() as connection:
             log = table(AuditLog)
-            found = connection.execute(select(log.c.before, log.c.after).where(log.c.action == "perk.give_back")).all()
+            given = select(log.c.before, log.c.after).where(log.c.action == "perk.give_back").order_by(log.c.id)
+            found = connection.execute(given).all()
         assert found[0] == ({"used": 2}, {"used": 1})
 
 

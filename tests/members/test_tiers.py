@@ -63,7 +63,8 @@ def test_a_tier_is_reached_at_once_and_says_why(books_url: str) -> None:
         with books.database.reading() as connection:
             assert tiers.why(connection, member) == gold.reason
             log = table(AuditLog)
-            rows = connection.execute(select(log.c.before, log.c.after).where(log.c.action == "tier.change")).all()
+            changes = select(log.c.before, log.c.after).where(log.c.action == "tier.change").order_by(log.c.id)
+            rows = connection.execute(changes).all()
             assert rows[-1] == ({"tier": "银卡"}, {"tier": "金卡"})
 
 
