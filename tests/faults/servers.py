@@ -3,11 +3,10 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import yaml
 
 from bot import config as configuration
 from bot.service import Service, build
+from tests.support.forked import program
 from tests.support.shop import CONFIG, KEYS, merged
 from tests.support.talker import Talker
 
@@ -51,7 +51,7 @@ class Server:
     config: Path
     workers: int = 1
     port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
+    process: BaseProcess | None = None
 
     @property
     def address(self) -> str:
@@ -67,11 +67,10 @@ class Server:
 
     def start(self, *, wait: bool = True) -> "Server":
         """Start, and by default wait until it is ready."""
-        command = [sys.executable, "-m", "bot.cli", "serve", "--config", str(self.config), "--no-scheduler"]
-        command += ["--port", str(self.port), "--workers", str(self.workers)]
+        words = ["serve", "--config", str(self.config), "--no-scheduler", "--port", str(self.port)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MEMBERBOT", "PYTHONDONT"))}
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=kept, stdout=log, stderr=log, start_new_session=True)
+        streams = [Path(os.devnull), self._log, self._log]
+        self.process = program([*words, "--workers", str(self.workers)], ROOT, kept, streams)
         if wait:
             self.wait_ready()
         return self
@@ -81,7 +80,7 @@ class Server:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             assert self.process is not None
-            assert self.process.poll() is None, self.log
+            assert self.process.is_alive(), self.log
             try:
                 if httpx.get(f"{self.address}/ready", timeout=5, trust_env=False).status_code == 200:
                     return
@@ -91,19 +90,20 @@ class Server:
 
     def kill(self) -> None:
         """kill -9, all of it; nothing gets a chance to say good-bye."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.process.is_alive():
             family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
             for process in family:
                 process.send_signal(signal.SIGKILL)
             psutil.wait_procs(family[:-1], timeout=PATIENCE)
         if self.process is not None:
-            self.process.wait(PATIENCE)
+            self.process.join(PATIENCE)
 
-    def stop(self) -> int:
+    def stop(self) -> int | None:
         """SIGTERM; return the exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        self.process.terminate()
+        self.process.join(PATIENCE)
+        return self.process.exitcode
 
     def __enter__(self) -> "Server":
         return self if self.process is not None else self.start()

@@ -4,7 +4,6 @@ import asyncio
 import random
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,9 @@ import pytest
 from bot.service import Service
 from tests.faults import books
 from tests.faults.books import CASHIER, coupons, eventually, inbox, outbox, stalled, verifications
-from tests.faults.servers import ROOT, Server, open_books, talker, write_config
+from tests.faults.servers import Server, open_books, talker, write_config
 from tests.support.talker import shown
+from tests.support.terminal import memberbot
 
 KILLS, SEED, AT_ONCE = 4, 20260302, 12
 
@@ -62,8 +62,7 @@ def installation(tmp_path: Path, books_url: str) -> Iterator[tuple[Path, Service
 
 
 def audit(path: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "bot.cli", "audit", "--config", str(path)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return memberbot(["audit", "--config", str(path)], path.parent)
 
 
 @pytest.mark.slow

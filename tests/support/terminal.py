@@ -5,18 +5,19 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 from typer.testing import CliRunner
 
 from bot.cli import app
+from tests.support.forked import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
@@ -34,10 +35,16 @@ def memberbot(
     arguments: Sequence[str], folder: Path, env: Mapping[str, str] = {}, *, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end in `folder`."""
-    return subprocess.run(
-        [sys.executable, "-m", "bot.cli", *arguments], cwd=folder, env=environment(env), input=stdin,
-        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    with TemporaryDirectory() as away:
+        streams = [Path(away, name) for name in ("stdin", "stdout", "stderr")]
+        streams[0].write_text(stdin, "utf-8")
+        process = program(arguments, folder, environment(env), streams)
+        process.join(PATIENCE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"{arguments}: {streams[2].read_text('utf-8')}")
+        out, err = (path.read_text("utf-8") if path.exists() else "" for path in streams[1:])
+    return subprocess.CompletedProcess(list(arguments), process.exitcode, out, err)
 
 
 def free_port() -> int:
