@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 from bot.service import CLOCK
 from members import schema, settings
 from members.db import Database
+from tests.support.terminal import memberbot
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -40,8 +41,7 @@ class Demo:
 
     def command(self, *words: str) -> str:
         """Run a memberbot command on the demo's books and return what it prints."""
-        call = [sys.executable, "-m", "bot.cli", *words]
-        done = subprocess.run(call, cwd=self.folder, env=environment(), capture_output=True, text=True)
+        done = memberbot(words, self.folder)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
