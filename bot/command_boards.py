@@ -25,9 +25,22 @@ if TYPE_CHECKING:
 def value(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Say how sales fall on members in the last year: deciles, life cycle, RFM, own brand."""
     from recommend import boards, standing
+    from recommend.matrix import BadPurchases
 
-    store, log, shelf, today, _ = _read(config)
-    board = boards.value_board(log, today, standing.of(log, today, shelf, store.scheme(log, today)))
+    store, today, now = _opened(config)
+    try:
+        receipts = store.receipts(now)
+    except BadPurchases:
+        refuse("还没有会员的购买记录")
+    if not len(receipts.before(today)):
+        refuse("今天以前还没有会员的购买记录")
+    try:
+        bought, shelf = store.read(now)
+    except BadPurchases:  # receipts without articles
+        where = standing.of(receipts, today, store.scheme(receipts, today))
+    else:
+        where = standing.of(receipts, today, store.scheme(receipts, today), bought=bought, shelf=shelf)
+    board = boards.value_board(receipts, today, where)
     show(board.as_dict(), json, lambda _: out("\n".join(_value_lines(board))))
 
 
@@ -55,7 +68,7 @@ def habits(config: ConfigPath = DEFAULT, json: Json = False) -> None:
 
     _, log, shelf, today, _ = _read(config)
     pairs, steps = boards.together(log, today, shelf), boards.steps(log, today, shelf)
-    lines = ["一起买(近半年)\t是巧合的几倍\t一起的小票\t买前者时也买后者"]
+    lines = ["同一天一起买(近半年)\t是巧合的几倍\t几回(会员 × 天)\t买前者那天也买后者"]
     lines += [f"{one.first} + {one.second}\t{one.beyond}\t{one.baskets}\t{one.share:.1%}" for one in pairs]
     lines += ["升级\t可推荐的会员\t估计会买\t每件多"]
     lines += [f"{one.usual} → {one.dearer}\t{one.members}\t{one.chance:.1%}\t{yuan(one.extra)}" for one in steps]
@@ -105,21 +118,27 @@ def _slow_lines(found: "list[Lying]", missing: list[str], window: int) -> list[s
     return lines + ([f"不认识的商品编码 {len(missing)} 个:{'、'.join(missing[:5])}"] if missing else [])
 
 
-def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int, datetime]:
+def _opened(config: Path) -> tuple["Store", int, datetime]:
+    """Return the recommender of the installation, today as a day number, and now."""
     from members.clock import business_date
-    from recommend import books
     from recommend.books import day_number
-    from recommend.matrix import BadPurchases
     from recommend.store import Store
 
     service = open_service(config)
     shop, now = service.config.shop, service.clock.now()
     store = Store(service.database, service.config.recommend, service.models, shop.zone, shop.day_start)
-    today = day_number(business_date(now, shop.zone))
+    return store, day_number(business_date(now, shop.zone)), now
+
+
+def _read(config: Path) -> tuple["Store", "PurchaseLog", "Shelf", int, datetime]:
+    from recommend import books
+    from recommend.matrix import BadPurchases
+
+    store, today, now = _opened(config)
     try:
         log, shelf = store.read(now)
     except BadPurchases:
-        with service.database.reading() as connection:
+        with store.database.reading() as connection:
             refuse(books.nothing(connection, "还没有会员的购买记录"))
     if not len(log.before(today)):
         refuse("今天以前还没有会员的购买记录")

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from bot.console import Json, out, show
 from bot.finding import find
-from bot.opening import DEFAULT, ConfigPath, open_service
+from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from bot.service import Service
 from members import people
 from members.clock import business_date
@@ -45,7 +45,10 @@ def repurchases(
     """Print a member's repurchase cycles, the next due first, with the confidence of each."""
     service = open_service(config)
     with service.database.reading() as connection:
-        rows = _cycles(service, connection, find(service, connection, ref))
+        member = find(service, connection, ref)
+        if not people.view(connection, member).personalised:
+            refuse("这位会员不要个性化(或已注销),不看购买周期")
+        rows = _cycles(service, connection, member)
     rows.sort(key=lambda row: (row["due"], row["category"]))
     lines = [f"{row['due']}\t{row['confidence']:.2f}\t{row['category']}\t{row['reason']}" for row in rows]
     show(rows, json, lambda _: out("\n".join(lines) or "还没有看得出周期的品类"))

@@ -14,6 +14,7 @@ from bot.finding import find
 from bot.opening import DEFAULT, ConfigPath, open_service, refuse
 from bot.service import Service
 from handlers.copy import yuan
+from handlers.privacy_copy import STAGES
 from members import (
     audit,
     coupons,
@@ -26,11 +27,13 @@ from members import (
     merging_history,
     notices,
     orders,
+    scores,
     tiers,
 )
 from members.audit import Actor, Trace
 from members.errors import MemberError
 from members.merging_history import History
+from members.scores import Score
 from members.vault import mask_phone
 
 BY = Actor("cli", origin="cli")
@@ -51,6 +54,7 @@ def member_show(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> N
         owned = ledger.balances(connection, member)
         now = service.clock.now()
         receipt = orders.last(connection, member)
+        row = scores.of_member(connection, member)
         shown: dict[str, Any] = {
             "id": member,
             "tier": tiers.of_member(connection, member),
@@ -61,14 +65,36 @@ def member_show(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> N
             "last_order": None
             if receipt is None
             else {"no": receipt.order_no, "at": receipt.at, "total": receipt.total},
+            "standing": None
+            if row is None
+            else {
+                "day": row.day,
+                "state": row.stage,
+                "rhythm_days": row.rhythm,
+                "silence_days": row.silence,
+                "value_decile": row.value_decile,
+                "rfm": row.rfm,
+                "own_brand": row.loyalty,
+            },
         }
     words = {
-        "会员": shown["id"], "等级": shown["tier"], "手机": shown["phone"], "卡号": shown["card"],
+        "会员": shown["id"], "等级": shown["tier"], "手机": shown["phone"], "卡号": shown["card"] or "无",
         "积分": owned["points"],
         "本金": yuan(owned["principal"]), "赠送": yuan(owned["gift"]), "可用券": "、".join(shown["coupons"]) or "无",
         "上次消费": f"{service.copy.moment(receipt.at)} {yuan(receipt.total)}" if receipt else "无",
+        "分层": _standing(row),
     }  # fmt: skip
     show(shown, json, lambda _: out("\n".join(f"{k}\t{v}" for k, v in words.items())))
+
+
+def _standing(row: Score | None) -> str:
+    """Return where the last night saw the member, in words."""
+    if row is None:
+        return "还没有算"
+    stage = STAGES.get(row.stage, "") and f"{STAGES[row.stage]}(约 {row.rhythm} 天来一次,{row.silence} 天没来)"
+    decile = f"消费十分位 {row.value_decile}" if row.value_decile else ""
+    brand = row.loyalty and f"自有品牌{row.loyalty}"
+    return "、".join(part for part in (stage, decile, row.rfm, brand) if part) or "看不出"
 
 
 def merge(

@@ -29,11 +29,16 @@ def fit(config: ConfigPath = DEFAULT, json: Json = False) -> None:
 def score(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     """Score every member with the models in use."""
     service = open_service(config)
-    if lost := _lost(service):
-        names = "、".join(f"「{NAMES[kind]}」" for kind in lost)
-        refuse(f"在用的{names}模型读不出来(换过版本,或文件坏了),原来的打分没有动;先运行 memberbot model fit")
+    _all_readable(service)
     with _alone(service) as owner:
         _run(service, False, json, owner)
+
+
+def _all_readable(service: Service, but: str = "") -> None:
+    """Exit with 2 when a model in use (of another kind than `but`) can't be read: its forecasts would be lost."""
+    if lost := [kind for kind in _lost(service) if kind != but]:
+        names = "、".join(f"「{NAMES[kind]}」" for kind in lost)
+        refuse(f"在用的{names}模型读不出来(换过版本,或文件坏了),原来的打分没有动;先运行 memberbot model fit")
 
 
 def _lost(service: Service) -> list[str]:
@@ -65,7 +70,7 @@ def _run(service: Service, fit: bool, json: bool, owner: str) -> None:
         with Bar() as bar:
             night = store.run(service.clock.now(), fit=fit, told=bar.told, owner=owner)
     except OSError as error:
-        refuse(f"模型文件写不进 {error.filename or service.models}:{error.strerror}")
+        refuse(f"模型文件写不进 {error.filename or service.models},请检查文件夹的权限和空间({error.errno})")
     outcomes = [
         {"kind": one.kind, "version": one.version, "promoted": one.promoted, **one.measures} for one in night.outcomes
     ]
@@ -134,10 +139,12 @@ def rollback(
         former = next((one for one in models.history(connection, kind) if one.state == "former"), None)
     if former is None:
         refuse(f"「{NAMES[kind]}」没有更早的模型可以退回")
+    _all_readable(service, but=kind)
     try:
         registry.load(service.models, former)
     except (ValueError, OSError) as error:
-        refuse(f"更早的模型文件 {former.file} 读不出来({type(error).__name__}),没有退回")
+        why = "文件不在了" if isinstance(error, FileNotFoundError) else "文件坏了"
+        refuse(f"更早的模型文件 {former.file} 读不出来({why}),没有退回")
     with _alone(service) as owner:
         try:
             with service.database.transaction() as connection:

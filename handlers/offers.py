@@ -97,6 +97,8 @@ def _data(ctx: Context, one: Stored) -> str:
         return ctx.copy.text("why_no_data")
     if by in ("popular", "shop_baskets"):
         return ctx.copy.text("why_data_shop")
+    if by == "suggest":
+        return ctx.copy.text("why_data_suggest")
     if by in ("premium", "companion", "bundle"):
         return ctx.copy.text("why_data_both", days=ctx.recommend.look_back_days)
     category = trace.get("category_name") or trace.get("category")

@@ -73,6 +73,7 @@ OFFERS_TEXTS: Mapping[str, str] = MappingProxyType(
         "why_data": "用到的资料:您近{days}天买{category}的记录。",
         "why_data_all": "用到的资料:您近{days}天的购买记录。",
         "why_data_both": "用到的资料:您近{days}天的购买记录,和店里所有会员合在一起的购买情况。",
+        "why_data_suggest": "用到的资料:您的购买记录,和店里所有会员合在一起的购买情况。",
         "why_data_shop": "用到的资料:店里所有顾客合在一起的购买情况。",
         "why_no_data": "没有用到您的个人资料。",
         "why_tags": "参考的标签:{tags}。",

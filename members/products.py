@@ -9,11 +9,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert_into
 
 from members.prepared import Prepared, among
 from members.sales import NewLine
-from members.tables import Category, OrderLine, Product, table
+from members.tables import Category, Order, OrderLine, Product, table
 
-_products, _categories, _lines = table(Product), table(Category), table(OrderLine)
+_products, _categories, _lines, _orders = table(Product), table(Category), table(OrderLine), table(Order)
 KEPT = or_(_lines.c.refunded_quantity == 0, _lines.c.quantity > _lines.c.refunded_quantity)
 """A line of which something has not come back: what was returned whole was not bought."""
+PAID_FOR = or_(_lines.c.amount > 0, _orders.c.total == 0)
+"""A line that cost something, or of a receipt that tells no prices: what came free beside a purchase was given."""
 CHUNK = 500
 _KNOWN = Prepared(
     select(_products.c.sku, _products.c.id, _products.c.category, _categories.c.name, _products.c.brand)

@@ -87,6 +87,11 @@ _COLUMNS = [scores.c.member_id, *(scores.c[column.name] for column in fields(Sco
 _OF = Prepared(select(*_COLUMNS).where(among(scores.c.member_id, "of")))
 
 
+def any_receipt(connection: Connection) -> bool:
+    """Whether any member has a receipt that was not taken back whole."""
+    return connection.execute(_ORDERS.limit(1)).first() is not None
+
+
 def worth_scoring(connection: Connection) -> bool:
     """Tell whether members have bought often enough for models to say more than counts."""
     return len(connection.execute(_ORDERS).all()) == LEAST_ORDERS

@@ -73,9 +73,9 @@ class Lying:
     price: int | None = None
 
 
-def value_board(log: PurchaseLog, today: int, where: Standing) -> ValueBoard:
+def value_board(receipts: PurchaseLog, today: int, where: Standing) -> ValueBoard:
     """Return the value board of the year before the morning of `today`."""
-    found = value.concentration(value.value(log, today))
+    found = value.concentration(value.value(receipts, today))
     counted = [
         dict(Counter(str(one) for one in part.tolist() if one)) for part in (where.stage, where.rfm, where.loyalty)
     ]

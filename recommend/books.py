@@ -1,7 +1,8 @@
 """The purchase matrix out of the books: every member's receipts up to a moment, as compact columns, read in portions.
 
-Items are product ids. A return is a line of its own on the day it was made, so that what was known on an earlier
-morning can be told, and knows the day of its sale; the sale closed as nothing counts as never made.
+Items are product ids. What came free beside something paid for was given, not bought. A return is a line of its own on
+the day it was made, so that what was known on an earlier morning can be told, and knows the day of its sale; the sale
+closed as nothing counts as never made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from members.clock import business_date
+from members.products import PAID_FOR
 from members.tables import Category, Member, Order, OrderLine, Product, Refund, table
 from recommend.matrix import BadPurchases, PurchaseLog, from_arrays
 
@@ -77,6 +79,30 @@ def read(
     return from_arrays(columns[0], columns[1], columns[2], columns[3], columns[4], sold=columns[5], dated=True)
 
 
+def receipts(connection: Connection, *, now: datetime, told: Told = lambda rows: None) -> PurchaseLog:
+    """Return what active members paid up to `now`, whatever it was for: a row a member and day, one item, net 分.
+
+    A receipt that was taken back whole was none; of another what came back by now is taken off. BadPurchases when
+    there is nothing.
+    """
+    wanted = (
+        select(orders.c.member_id, orders.c.day, orders.c.total - orders.c.refunded)
+        .select_from(orders.join(members, members.c.id == orders.c.member_id))
+        .where(members.c.state == "active", orders.c.at <= now, orders.c.state != "refunded")
+    )
+    found = [np.zeros((0, 3), dtype=np.int64)]
+    rows = connection.execution_options(stream_results=True, yield_per=PORTION).execute(wanted)
+    for portion in rows.partitions(PORTION):
+        member, day, amount = zip(*portion, strict=True)
+        told(len(portion))
+        found.append(np.stack([np.array(member), _numbers(day), np.array(amount)], axis=1))
+    columns = np.concatenate(found).T
+    if not columns.shape[1]:
+        raise BadPurchases("no receipts")
+    item = np.zeros(columns.shape[1], dtype=np.int64)
+    return from_arrays(columns[0], columns[1], item, item + 1, columns[2], dated=True)
+
+
 def uncategorised(connection: Connection) -> int:
     """Return how many lines members bought of articles without a category, which no log of the books holds.
 
@@ -98,7 +124,7 @@ def nothing(connection: Connection, otherwise: str) -> str:
 def _sold(now: datetime, without: Sequence[str]) -> Any:
     closed = (orders.c.state == "refunded") & (orders.c.total == 0)
     return _lines(orders.c.member_id, orders.c.day, lines.c.product_id, lines.c.quantity, lines.c.amount).where(
-        members.c.state == "active", orders.c.at <= now, ~closed, _wanted(without)
+        members.c.state == "active", orders.c.at <= now, ~closed, PAID_FOR, _wanted(without)
     )
 
 
@@ -119,8 +145,12 @@ def _portions(connection: Connection, statement: Any, told: Told) -> Iterator[ND
     for portion in rows.partitions(PORTION):
         member, day, item, quantity, amount = zip(*portion, strict=True)
         told(len(portion))
-        numbers = np.array([one.toordinal() for one in day], dtype=np.int64) - EPOCH.toordinal()
+        numbers = _numbers(day)
         yield np.stack([np.array(column) for column in (member, numbers, item, quantity, amount, numbers)], axis=1)
+
+
+def _numbers(days: Sequence[date]) -> NDArray[np.int64]:
+    return np.array([one.toordinal() for one in days], dtype=np.int64) - EPOCH.toordinal()
 
 
 def _returned(
@@ -140,7 +170,7 @@ def _returned(
         lines.c.product_id,
         lines.c.refunded_quantity,
         lines.c.refunded_amount,
-    ).where(members.c.state == "active", orders.c.at <= now, lines.c.refunded_quantity > 0, _wanted(without))
+    ).where(members.c.state == "active", orders.c.at <= now, lines.c.refunded_quantity > 0, PAID_FOR, _wanted(without))
     for order, member, sold, line, product, pieces, amount in connection.execute(given):
         last, rest, money = sold, pieces, amount
         for day, known, named in events.get(order, ()):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, func, select
 
 from members.clock import business_date
-from members.products import KEPT
+from members.products import KEPT, PAID_FOR
 from members.tables import Category, Order, OrderLine, Product, table
 from recommend.rules import RecommendRules
 
@@ -47,6 +47,7 @@ def _statement(by: By) -> Any:
             orders.c.day >= bindparam("since"),
             orders.c.state != "refunded",
             KEPT,
+            PAID_FOR,
             item.is_not(None),
             products.c.category.is_distinct_from(None),
             products.c.category.not_in(bindparam("without", expanding=True)),

@@ -23,10 +23,11 @@ SLACK_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """The cycle of one category of one member, in days."""
+    """The cycle of one category of one member, in days: `gap` is the median, `mean` what a member is told."""
 
     item: str
     gap: int
+    mean: int
     last: date
     due: date
     confidence: float
@@ -34,7 +35,7 @@ class Cycle:
 
     def explain(self) -> str:
         """Return the sentence a member reads."""
-        return wording.cycle(self.last, self.gap)
+        return wording.cycle(self.last, self.mean)
 
     def is_due(self, today: date, days_ahead: int) -> bool:
         """Whether today is a day to remind: from `days_ahead` before the due day to the slack after it.
@@ -58,7 +59,8 @@ def cycle(item: str, purchases: Sequence[Purchase]) -> Cycle | None:
     middle = median(gaps)
     hits = sum(abs(gap - middle) <= slack_of(middle) for gap in gaps)
     gap = floor(middle + 0.5)
-    return Cycle(item, gap, days[-1], days[-1] + timedelta(days=gap), hits / (len(gaps) + 1), len(days))
+    mean = floor(sum(gaps) / len(gaps) + 0.5)
+    return Cycle(item, gap, mean, days[-1], days[-1] + timedelta(days=gap), hits / (len(gaps) + 1), len(days))
 
 
 def due_cycles(

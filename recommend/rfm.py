@@ -90,6 +90,8 @@ def quantile_scheme(log: PurchaseLog, cut: int, parts: int = 5, window: int = 36
     steps = np.arange(1, parts) / parts
     days, often, much = _figures(visits(log, cut), window)
     recency = np.unique(np.quantile(days, steps, method="inverted_cdf"))
+    if days.min() == days.max():  # all came last on one day: whether that is lately only the window tells
+        recency = np.array([window])
     lower = [np.unique(np.quantile(values, steps, method="higher")) for values in (often, much)]
     lower = [edges[edges > values.min()] for edges, values in zip(lower, (often, much), strict=True)]
     edges = [tuple(int(edge) for edge in part) for part in (recency, *lower)]

@@ -23,6 +23,8 @@ class RfmRules(Section):
     def _rising(self) -> "RfmRules":
         if any(low >= high for edges in (self.recency, self.frequency, self.monetary) for low, high in pairwise(edges)):
             raise ValueError("每一档都要从小到大,不能相等")
+        if min(self.recency[0], self.frequency[0], self.monetary[0]) < 0:
+            raise ValueError("每一档都不能是负数")
         return self
 
     def scheme(self) -> "RfmScheme":

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from members.scores import Score
-from recommend import nextbasket, standing, wording
+from recommend import nextbasket, wording
 from recommend.books import Shelf, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.nextbasket import Learnt, NextBasket
@@ -41,9 +41,8 @@ class Scorer:
     timing: TimingModel | None
     upgrades: Upgrades | None = None
 
-    def scores(self, scheme: Any = None) -> Iterator[list[Score]]:
-        """Yield the rows of so many members after so many, in the order of the log's members."""
-        where = standing.of(self.log, self.today, self.shelf, scheme)
+    def scores(self, where: Standing) -> Iterator[list[Score]]:
+        """Yield the rows of so many members after so many: the log's in their order, then who else has receipts."""
         placed = self._placed()
         grouped = self.log.at_level(self.shelf.category)
         forecasts = iter(()) if self.timing is None else self.timing.forecasts(grouped, self.today)
@@ -58,6 +57,8 @@ class Scorer:
             wanted = [[] for _ in members] if placed is None else self._suggestions(placed, members)
             cycles = None if self.timing is None else {} if mine is None else _cycles(mine, grouped.items)
             yield list(self._rows(first, members, wanted, cycles, where))
+        rest = np.setdiff1d(where.members, self.log.members)
+        yield from standing_rows(where, self.today, rest, None if self.timing is None else [])
 
     def _placed(self) -> NextBasket | None:
         if self.learnt is None:
@@ -78,9 +79,10 @@ class Scorer:
     ) -> Iterator[Score]:
         category, day = self.shelf.category_of(), day_of(self.today)
         led = {} if self.upgrades is None else self.upgrades.of(first, first + len(members))
+        stands = where.places(members)
         for place, member in enumerate(members.tolist()):
             due = None if cycles is None else cycles.get(first + place, [])
-            score = where.score(first + place, member, day, _told_due(wanted[place], due or [], category), due)
+            score = where.score(stands[place], member, day, _told_due(wanted[place], due or [], category), due)
             yield replace(score, upgrades=led.get(first + place, []))
 
     def _suggestions(self, placed: NextBasket, members: Rows) -> list[Suggested]:
@@ -110,6 +112,16 @@ class Scorer:
         if not count:
             return "alike", wording.ALIKE
         return "habit", wording.bought(count, day_of(last), long_ago=self.today - last > LONG_AGO)
+
+
+def standing_rows(where: Standing, today: int, members: Rows, cycles: Suggested | None) -> Iterator[list[Score]]:
+    """Yield rows that say no more than where these members stand."""
+    for first in range(0, len(members), BLOCK):
+        some, day = members[first : first + BLOCK], day_of(today)
+        yield [
+            where.score(place, member, day, [], cycles)
+            for place, member in zip(where.places(some), some.tolist(), strict=True)
+        ]
 
 
 def _cycles(found: Forecast, names: Rows) -> dict[int, Suggested]:

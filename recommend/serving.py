@@ -131,8 +131,12 @@ class _Reading:
         return _suggestion(goods, long, short, told, kind)
 
     def _own(self, by_category: Bought, by_product: Bought, shelf: Mapping[str, Goods]) -> Iterator[Suggestion]:
-        """Yield what the member is about to need, then what they buy again and again, as their favourite article."""
+        """Yield what the member is about to need, then what they buy again and again, as their favourite article.
+
+        What was bought today is not needed again today.
+        """
         today = business_date(self.now, self.zone)
+        by_category = {code: days for code, days in by_category.items() if days[-1].day < today}
         due = repurchase.due_cycles(by_category, today, self.rules, days_ahead=DAYS_AHEAD, confidence=CONFIDENCE)
         favourite = _favourites(by_product, shelf)
         said: list[tuple[str, str, Kind]] = [(one.item, one.explain(), "repurchase") for one in due]

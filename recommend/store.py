@@ -15,13 +15,13 @@ from members import inferring, models, scores, settings
 from members.clock import business_date
 from members.db import Database
 from members.scores import Score
-from recommend import association, books, features, registry, rfm, tagging, taxonomy, turn
+from recommend import association, books, features, registry, rfm, standing, tagging, taxonomy, turn
 from recommend.books import Shelf, day_number, day_of
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.registry import NEXT_BASKET, TIMING, Outcome, Workshop
 from recommend.rfm import RfmScheme
 from recommend.rules import RecommendRules
-from recommend.scoring import Scorer
+from recommend.scoring import Scorer, standing_rows
 from recommend.standing import WINDOW
 from recommend.upgrades import Upgrades
 
@@ -51,7 +51,8 @@ class Night:
             f"{self.uncategorised} 行购买的商品没有品类,没有算:用 import products 写上" if self.uncategorised else ""
         )
         if not self.lines:
-            return "购买记录还太少,先按次数推荐" + (f";{without}" if without else "")
+            stand = f";{self.members} 位会员已分层" if self.members else ""
+            return "购买记录还太少,先按次数推荐" + stand + (f";{without}" if without else "")
         fitted = "".join(f";{outcome.line()}" for outcome in self.outcomes)
         return f"{self.lines} 行购买,{self.members} 位会员已打分{fitted}" + (f";{without}" if without else "")
 
@@ -84,33 +85,47 @@ class Store:
     def _run(self, now: datetime, fit: bool | None, told: Told) -> Night:
         night, today = Night(), day_number(business_date(now, self.zone))
         with self.database.reading() as connection:
-            if not scores.worth_scoring(connection):
-                return night
-            newest = scores.newest_order(connection)
+            enough, newest = scores.worth_scoring(connection), scores.newest_order(connection)
             night.uncategorised = books.uncategorised(connection)
         try:
-            log, shelf = self.read(now, told)
+            receipts = self.receipts(now, told)
         except BadPurchases:
-            self.note(night.line(), now)
             return night
-        if not len(log.before(today)):
+        if not len(receipts.before(today)):
             return night
-        night.lines = len(log)
-        kinds = self._due(now) if fit is None else models.KINDS if fit else ()
-        if kinds:
-            night.outcomes = self.fit(log, shelf, today, now, told, kinds)
-        part = _sample(log)
-        upgrades = Upgrades.learn(log, part, shelf, today, self.rules, self._companions(part, shelf, today))
-        scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING), upgrades)
-        total = len(log.members)
-        for block in scorer.scores(self.scheme(log, today)):
+        bought = self._bought(now, today, told) if enough else None
+        if bought is None:
+            where = standing.of(receipts, today, self.scheme(receipts, today))
+            blocks = standing_rows(where, today, where.members, None)
+        else:
+            log, shelf = bought
+            night.lines = len(log)
+            kinds = self._due(now) if fit is None else models.KINDS if fit else ()
+            if kinds:
+                night.outcomes = self.fit(log, shelf, today, now, told, kinds)
+                self._renew_scheme(receipts, today)
+            part = _sample(log)
+            upgrades = Upgrades.learn(log, part, shelf, today, self.rules, self._companions(part, shelf, today))
+            where = standing.of(receipts, today, self.scheme(receipts, today), bought=log, shelf=shelf)
+            scorer = Scorer(log, shelf, today, self._model(NEXT_BASKET), self._model(TIMING), upgrades)
+            blocks = scorer.scores(where)
+        for block in blocks:
             night.members += self._put(block, now, newest)
-            told("打分", min(night.members, total), total)
-        night.tags = self._tag(log, shelf, today, now, told)
+            told("打分", min(night.members, len(where.members)), len(where.members))
+        if bought is not None:
+            night.tags = self._tag(*bought, today, now, told)
         with self.database.transaction() as connection:
             scores.drop_before(connection, day_of(today) - timedelta(days=scores.FRESH_DAYS))
         self.note(night.line(), now)
         return night
+
+    def _bought(self, now: datetime, today: int, told: Told) -> tuple[PurchaseLog, Shelf] | None:
+        """Return the log and its shelf, None where no line of it lies before today."""
+        try:
+            log, shelf = self.read(now, told)
+        except BadPurchases:
+            return None
+        return (log, shelf) if len(log.before(today)) else None
 
     def note(self, line: str, now: datetime) -> None:
         """Keep what the last run came to."""
@@ -127,8 +142,19 @@ class Store:
             found.append(registry.refit(self.database, shop, kind, now=now))
             with self.database.transaction() as connection:
                 settings.put(connection, f"{TRIED}{kind}", {"at": now.isoformat()})
-        self._renew_scheme(log, today)
         return found
+
+    def receipts(self, now: datetime, told: Told = silent) -> PurchaseLog:
+        """Return what everybody paid up to `now`, whatever it was for; BadPurchases when there is nothing."""
+        read = 0
+
+        def count(rows: int) -> None:
+            nonlocal read
+            read += rows
+            told("读取小票", read, None)
+
+        with self.database.reading() as connection:
+            return books.receipts(connection, now=now, told=count)
 
     def read(self, now: datetime, told: Told = silent) -> tuple[PurchaseLog, Shelf]:
         """Return the log of the books up to `now` without excluded categories, and what is told of its items."""
@@ -167,20 +193,20 @@ class Store:
                 done += scores.put_many(connection, some, now=now, orders_read=newest)
         return done
 
-    def _renew_scheme(self, log: PurchaseLog, today: int) -> None:
-        scheme = rfm.quantile_scheme(log, today, window=WINDOW)
+    def _renew_scheme(self, receipts: PurchaseLog, today: int) -> None:
+        scheme = rfm.quantile_scheme(receipts, today, window=WINDOW)
         edges = {name: list(getattr(scheme, name)) for name in ("recency", "frequency", "monetary")}
         with self.database.transaction() as connection:
             settings.put(connection, SCHEME, {**edges, "window": scheme.window})
 
-    def scheme(self, log: PurchaseLog, today: int) -> RfmScheme:
+    def scheme(self, receipts: PurchaseLog, today: int) -> RfmScheme:
         """Return the edges of config.yaml, else those of the last fit, so that a week's scores can be compared."""
         if self.rules.rfm is not None:
             return self.rules.rfm.scheme()
         with self.database.reading() as connection:
             stored = settings.get(connection, SCHEME)
         if stored is None:
-            return rfm.quantile_scheme(log, today, window=WINDOW)
+            return rfm.quantile_scheme(receipts, today, window=WINDOW)
         edges = {name: tuple(stored[name]) for name in ("recency", "frequency", "monetary")}
         return RfmScheme(**edges, window=stored["window"])
 

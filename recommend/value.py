@@ -48,6 +48,8 @@ class Concentration:
 
     def explain(self) -> str:
         """Return the sentence a marketer reads."""
+        if not any(row.amount for row in self.rows):
+            return "近一年没有消费"
         return f"前20%的会员贡献{self.top_fifth:.0%}的销售额;{self.members_for_80:.0%}的会员贡献80%"
 
 
@@ -59,10 +61,10 @@ def value(log: PurchaseLog, cut: int, window: int = 365) -> Value:
 
 
 def deciles(amount: Amounts) -> Whole:
-    """Return 1 + ⌊10 · (members who spend more) / n⌋ of each member."""
+    """Return 1 + ⌊10 · (members who spend more) / n⌋ of each member; who spends nothing is in the last."""
     _check(amount)
     more = len(amount) - np.searchsorted(np.sort(amount), amount, side="right")
-    return np.asarray(1 + DECILES * more // len(amount), dtype=np.int64)
+    return np.where(amount > 0, 1 + DECILES * more // len(amount), DECILES).astype(np.int64)
 
 
 def top_share(amount: Amounts, part: float) -> float:

@@ -44,8 +44,8 @@ def premium(usual: str, name: str, share: float, dearer: int | None) -> str:
 
 
 def companion(usual: str, name: str, share: float, beyond: float) -> str:
-    """Return how many receipts with the usual article hold the other one too, and that this is no chance."""
-    return f"您常买{usual};有它的小票里{share:.0%}同时买了{name},是各买各的{beyond:.1f}倍"
+    """Return on how many days with the usual article members bought the other one too, and that this is no chance."""
+    return f"您常买{usual};买它的那些天里{share:.0%}也买了{name},是各买各的{beyond:.1f}倍"
 
 
 def bundle(usual: str, name: str, own: bool, share: float, base: float) -> str:

@@ -44,8 +44,8 @@ class Night:
         if self._running is not None and self._running.is_alive():
             return "上一次还没有算完"
         with self.database.reading() as books:
-            if not scores.worth_scoring(books):
-                return "购买记录还太少,先按次数推荐"
+            if not scores.any_receipt(books):
+                return "还没有会员的购买记录"
         try:
             turn.begin(self.database, self._owner, since=now)
         except turn.NightRunning as other:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.command_models import STAGES
 from members.db import Database
 from recommend import turn
 from tests.support.terminal import Folder
@@ -38,6 +39,15 @@ def test_while_a_night_runs_no_second_is_begun(shop: Folder) -> None:
     assert shop.run("model", "score")[0] == 0
 
 
+def test_habits_of_who_refused_or_left_are_not_printed(shop: Folder) -> None:
+    assert shop.run("repurchase", MEMBER)[0] == 0
+    number = str(shop.json("member", "show", MEMBER)["id"])
+    shop.run("say", "不要个性化", "--as", MEMBER)
+    assert shop.run("repurchase", MEMBER) == (2, "", "这位会员不要个性化(或已注销),不看购买周期\n")
+    assert shop.run("member", "erase", number, "--now")[0] == 0
+    assert shop.run("repurchase", number)[0] == 2
+
+
 @pytest.mark.slow
 def test_fit_show_use_and_take_back(shop: Folder) -> None:
     code, out, err = shop.run("model", "fit")
@@ -61,6 +71,13 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     code, out, _ = shop.run("model", "rollback", "补货时间")
     assert code == 0 and "改用 2 号模型" in out
     assert ("timing", "rolled_back") in kinds(shop.json("model", "show"))
+    standing = shop.json("member", "show", MEMBER)["standing"]
+    assert standing["state"] in STAGES and 1 <= standing["value_decile"] <= 10 and standing["rfm"]
+    told = shop.run("member", "show", MEMBER)[1]
+    assert (
+        f"{STAGES[standing['state']]}(约 " in told
+        and f"消费十分位 {standing['value_decile']}、{standing['rfm']}" in told
+    )
     shown = shop.run("model", "show")[1]
     assert "已退回" in shown and "召回" in shown and "位会员,截至" in shown
     for file in (shop.path / "data" / "models").glob("next_basket-*"):
@@ -72,6 +89,8 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     assert "在用,但读不出来,今夜重新学" in shop.run("model", "show")[1]
     current = [one for one in shop.json("model", "show")["models"] if one["state"] == "current"]
     assert [one["readable"] for one in current] == [False, True]
+    code, _, err = shop.run("model", "rollback", "timing")
+    assert code == 2 and ("读不出来" in err or "没有更早的模型" in err), "the other model's forecasts would be lost"
     assert shop.json("repurchase", MEMBER) == rows, "the night's scores are as they were"
     assert shop.run("audit")[0] == 0
 
@@ -91,13 +110,14 @@ def test_the_boards_of_value_and_habits(shop: Folder) -> None:
     found = shop.json("report", "habits")
     assert set(found) == {"together", "steps"} and all(one["beyond"] > 1 for one in found["together"])
     assert all(one["extra"] > 0 and 0 < one["chance"] < 1 for one in found["steps"])
-    assert shop.run("report", "habits")[1].startswith("一起买(近半年)")
+    assert shop.run("report", "habits")[1].startswith("同一天一起买(近半年)")
 
 
 def test_articles_without_a_category_are_named_as_the_reason(shop: Folder) -> None:
     with sqlite3.connect(next((shop.path / "data").glob("*.db"))) as opened:
         opened.execute("UPDATE product SET category = NULL")
-    for command in (("report", "value"), ("report", "habits"), ("evaluate", "--data", "books")):
+    assert shop.run("report", "value")[1].startswith("前20%的会员贡献"), "what was paid needs no category"
+    for command in (("report", "habits"), ("evaluate", "--data", "books")):
         code, _, err = shop.run(*command)
         assert code == 2 and err.startswith("购买的商品都没有品类("), (command, err)
 

@@ -26,7 +26,7 @@ def shelf() -> Shelf:
 
 def test_deciles_stages_and_quadrants_count_every_member_once() -> None:
     log = log_of(LINES)
-    board = boards.value_board(log, CUT, standing.of(log, CUT, shelf()))
+    board = boards.value_board(log, CUT, standing.of(log, CUT, bought=log, shelf=shelf()))
     rows = board.concentration.rows
     spent = {"dan": 13000, "ann": 4500, "bob": 2600, "eve": 1600, "cat": 500}
     assert {row.decile: row.amount for row in rows if row.members} == dict(

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 
 from members.db import Database
 from members.tables import Member, Order, OrderLine, Product, Refund, table
-from recommend import books
+from recommend import books, features
 from recommend.matrix import BadPurchases, PurchaseLog, is_order_only
 from tests.recommend.night_shop import write
 from tests.scheduler.small_shop import MONDAY, ZONE, SmallShop, push_rules
@@ -98,6 +98,39 @@ def test_a_return_takes_back_its_own_order_and_not_what_was_bought_since(shop: S
     assert [(row[1], row[3]) for row in lines(log.before(today))] == [(6, 1), (4, 1)], "an exchange is a purchase"
     taken_back(shop, exchanged)
     assert [(row[1], row[3]) for row in lines(read(shop).before(today))] == [(6, 1)]
+
+
+def test_receipts_are_what_was_paid_for_anything_net_of_what_came_back(shop: SmallShop) -> None:
+    anna, ben, goods, heads = shop.member(), shop.member(), table(Product), table(Order)
+    rice, fuel = product(shop, "rice"), product(shop, "fuel")
+    with shop.database.transaction() as connection:
+        connection.execute(update(goods).where(goods.c.id == rice).values(category=None))
+    days = [TODAY - timedelta(days=ago) for ago in (9, 9, 5, 2)]
+    first, _, whole, _ = write(shop, [(anna, day, [one]) for day, one in zip(days, [rice, fuel] * 2, strict=True)])
+    taken_back(shop, whole)
+    with shop.database.transaction() as connection:
+        connection.execute(update(heads).where(heads.c.id == first).values(state="part_refunded", refunded=400))
+    write(shop, [(ben, TODAY - timedelta(days=3), [])])  # a receipt without articles
+    with shop.database.transaction() as connection:
+        connection.execute(update(heads).where(heads.c.member_id == ben).values(total=500))
+    write(shop, [(None, TODAY - timedelta(days=1), [fuel])])
+    with shop.database.reading() as connection:
+        found = books.receipts(connection, now=MONDAY)
+    assert lines(found) == [(anna, 9, 0, 2, 1600), (anna, 2, 0, 1, 1000), (ben, 3, 0, 1, 500)]
+
+
+def test_what_came_free_beside_a_purchase_was_given(shop: SmallShop) -> None:
+    anna, milk, rice, of = shop.member(), product(shop, "milk"), product(shop, "rice"), table(OrderLine)
+    with_gift, unpriced = write(shop, [(anna, TODAY - timedelta(days=ago), [milk, rice]) for ago in (9, 5)])
+    with shop.database.transaction() as connection:
+        connection.execute(update(of).where(of.c.order_id == with_gift, of.c.product_id == rice).values(amount=0))
+        connection.execute(update(of).where(of.c.order_id == unpriced).values(amount=0))
+        connection.execute(update(table(Order)).where(table(Order).c.id == unpriced).values(total=0))
+        bought = dict(features.read(connection, [anna], now=MONDAY, zone=ZONE, rules=shop.rules.recommend))
+    assert [(row[1], row[2]) for row in lines(read(shop))] == [(9, milk), (5, milk), (5, rice)]
+    assert {item: len(days) for item, days in bought[anna].items()} == {"milk": 2, "rice": 1}
+    taken_back(shop, with_gift)
+    assert [(row[1], row[2]) for row in lines(read(shop).before(books.day_number(TODAY)))] == [(5, milk), (5, rice)]
 
 
 def taken_back(shop: SmallShop, order: int, *, pieces: int = 1, **refund: Any) -> None:

@@ -87,6 +87,17 @@ def test_members_who_are_all_alike_share_one_score() -> None:
     assert {len(set(score.tolist())) for score in (found.recency, found.frequency, found.monetary)} == {1}
 
 
+def test_where_all_came_last_on_one_day_the_window_tells_whether_that_is_lately() -> None:
+    for cut, recent in ((CUT, True), (CUT + 400, False)):
+        alike = log_of([(name, 90, "milk", 1, 400) for name in ("ann", "bob", "cat")])
+        assert set(rfm.rfm(alike, cut, rfm.quantile_scheme(alike, cut)).high[:, 0].tolist()) == {recent}
+
+
+def test_who_spends_nothing_is_in_the_last_decile() -> None:
+    assert value.deciles(np.array([0, 0, 0, 500, 200])).tolist() == [10, 10, 10, 1, 3]
+    assert value.deciles(np.zeros(12, dtype=np.int64)).tolist() == [10] * 12
+
+
 def test_a_version_changes_with_any_edge_and_only_then() -> None:
     same = RfmScheme((10, 30, 60), (2, 4), (1000, 4000))
     others = [

@@ -7,7 +7,7 @@ import shutil
 import signal
 import time as clock
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from members import consent, identity, inferring, models, scores, settings
+from members import consent, identity, inferring, models, scores, segments, settings
 from members.db import Database
 from members.people import MemberView
 from members.scores import Score
+from members.segments import SegmentRule
 from members.tables import Member, MemberTag, ModelVersion, Order, OrderLine, Product, table
 from recommend import books, registry, scored, serving, store, tagging, taxonomy, timing, turn
 from recommend.matrix import from_arrays
@@ -431,7 +432,8 @@ def test_articles_without_a_category_are_left_out_and_counted(night: NightShop) 
         why = books.nothing(connection, "还没有")
     assert why == f"购买的商品都没有品类({every} 行):先用 import products 写上品类"
     assert night.store.run(MONDAY, fit=False).line() == (
-        f"购买记录还太少,先按次数推荐;{every} 行购买的商品没有品类,没有算:用 import products 写上"
+        f"购买记录还太少,先按次数推荐;{len(night.members)} 位会员已分层;"
+        f"{every} 行购买的商品没有品类,没有算:用 import products 写上"
     )
 
 
@@ -445,15 +447,36 @@ def test_a_shop_that_opened_today_is_left_to_counts(database: Database, tmp_path
         assert Store(database, shop.rules.recommend, tmp_path, ZONE).run(MONDAY, fit=fit).members == 0
 
 
-def test_a_shop_with_few_receipts_is_left_to_counts(database: Database, tmp_path: Path) -> None:
+def test_a_shop_with_few_receipts_is_left_to_counts_but_its_members_have_a_place(
+    database: Database, tmp_path: Path
+) -> None:
     shop = SmallShop(database, push_rules())
+    assert Night(database, shop.rules.recommend, tmp_path, ZONE).run(MONDAY) == "还没有会员的购买记录"
     member = shop.member()
     shop.buys(member, "milk", *[TODAY - timedelta(days=7 * week) for week in range(1, 9)])
     done = registry_run(shop, tmp_path)
-    assert (done.members, done.line()) == (0, "购买记录还太少,先按次数推荐")
-    assert Night(database, shop.rules.recommend, tmp_path, ZONE).run(MONDAY) == "购买记录还太少,先按次数推荐"
+    assert (done.members, done.lines) == (1, 0)
+    assert done.line() == "购买记录还太少,先按次数推荐;1 位会员已分层"
     with database.reading() as connection:
-        assert rows(connection, scores.scores) == []
+        row = scores.of_member(connection, member)
+        assert row is not None
+        assert (row.suggestions, row.cycles) == ([], None), "counts decide"
+        assert (row.stage, row.value_decile, bool(row.rfm)) == ("active", 1, True)
+        few = SegmentRule.model_validate({"state": "active", "value_decile": {"at_most": 3}})
+        assert segments.members_of(connection, few, MONDAY, ZONE) == [member]
+        view = MemberView(member, "普卡", True)
+        found = serving.suggest(connection, shop.rules.recommend, view, now=MONDAY, zone=ZONE)
+        assert found[0].kind == "repurchase"
+
+
+def test_what_may_not_be_recommended_still_counts_as_spent(night: NightShop) -> None:
+    best, goods = night.members[3], table(Product)
+    with night.shop.database.transaction() as connection:
+        left_out = connection.scalars(select(goods.c.id).where(goods.c.category == "sweets")).first()
+    write(night.shop, [(best, TODAY - timedelta(days=ago), [left_out] * 90) for ago in (1, 2)])
+    rules = night.shop.rules.recommend.model_copy(update={"exclude": ["sweets"]})
+    replace(night.store, rules=rules).run(MONDAY, fit=False)
+    assert score_of(night, best).value_decile == 1
 
 
 def registry_run(shop: SmallShop, folder: Path) -> DoneNight:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommend import scoring, trade_up
+from recommend import scoring, standing, trade_up
 from recommend.books import Shelf
 from recommend.matrix import PurchaseLog, from_arrays
 from recommend.rules import RecommendRules
@@ -232,7 +232,7 @@ def test_every_block_of_members_is_told_its_own(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(scoring, "BLOCK", 2)
     upgrades = shop(*THREE, *habit(7, "milk"), *habit(8, "rice"), *habit(9, "milk"), (3, 95, "tea"), beside=BESIDE)
     scorer = Scorer(upgrades.log, upgrades.shelf, TODAY, None, None, upgrades)
-    rows = [row for block in scorer.scores() for row in block]
+    rows = [row for block in scorer.scores(standing.of(upgrades.log, TODAY)) for row in block]
     assert {row.member: [one[2] for one in row.upgrades] for row in rows if row.upgrades} == {
         7: ["gold"], 8: ["tea"], 9: ["gold"],
     }  # fmt: skip

@@ -101,6 +101,14 @@ def test_what_is_due_comes_first_then_what_is_bought_often_then_what_everybody_b
     assert len(suggested(shop, member, k=2)) == 2
 
 
+def test_what_was_bought_today_is_not_suggested_again_today(shop: Shop) -> None:
+    member = regular(shop)
+    before = [item for item, _, _ in suggested(shop, member)]
+    assert before[0] == "milk"
+    sold(shop, member, 0, "milk")
+    assert "milk" not in [item for item, kind, _ in suggested(shop, member) if kind in ("repurchase", "habit")]
+
+
 def test_scores_are_two_and_only_of_what_is_personal(shop: Shop) -> None:
     member = regular(shop)
     crowd(shop)
@@ -197,7 +205,7 @@ def test_the_reasons_are_kept_once_a_day_for_why(shop: Shop) -> None:
     assert [item["item"] for item in kept.trace["items"]] == ["milk", "egg"]
     said = anna.say("为什么")
     assert "鲜牛奶(牛奶上次 2 月 23 日,平均 7 天一次)、土鸡蛋(鸡蛋近60天买过3次)" in said
-    assert "用到的资料:您近365天的购买记录。" in said
+    assert "用到的资料:您的购买记录,和店里所有会员合在一起的购买情况。" in said
 
 
 def test_a_stranger_and_who_refused_are_told_what_it_is(shop: Shop) -> None:

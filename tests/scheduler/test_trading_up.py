@@ -83,7 +83,7 @@ def test_the_way_written_first_is_preferred(open_up: OpenUp, want: list[str], pr
     [decided] = shop.decided()
     assert decided.trace["product"] == product
     if product == "tea-1":
-        assert decided.reason == "您常买大米一号;有它的小票里23%同时买了茶叶一号,是各买各的2.4倍"
+        assert decided.reason == "您常买大米一号;买它的那些天里23%也买了茶叶一号,是各买各的2.4倍"
 
 
 def test_how_much_dearer_is_told_by_todays_prices(shop: UpgradeShop) -> None:
