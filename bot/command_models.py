@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -87,7 +89,7 @@ def show_models(config: ConfigPath = DEFAULT, json: Json = False) -> None:
     lost = _lost(service)
     rows = [_row(one) | {"readable": one.state != "current" or one.kind not in lost} for one in versions]
     found: dict[str, Any] = {"models": rows, "scores": scored, "last": last}
-    show(found, json, lambda _: out("\n".join(_lines(versions, scored, last, lost))))
+    show(found, json, lambda _: out("\n".join(_lines(versions, scored, last, lost, service.config.shop.zone))))
 
 
 def _row(one: Version) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _row(one: Version) -> dict[str, Any]:
 
 
 def _lines(
-    versions: list[Version], scored: dict[str, Any], last: dict[str, Any] | None, lost: list[str]
+    versions: list[Version], scored: dict[str, Any], last: dict[str, Any] | None, lost: list[str], zone: ZoneInfo
 ) -> list[str]:  # fmt: skip
     def state(one: Version) -> str:
         unread = one.state == "current" and one.kind in lost
@@ -109,7 +111,9 @@ def _lines(
     if scored["members"]:
         stages = "、".join(f"{STAGES.get(stage, stage)} {many}" for stage, many in sorted(scored["stages"].items()))
         lines.append(f"打分\t{scored['members']} 位会员,截至 {scored['newest']} 早上:{stages}")
-    return lines + ([f"上次\t{last['at'][:16].replace('T', ' ')} UTC\t{last['line']}"] if last else [])
+    if last:
+        lines.append(f"上次\t{datetime.fromisoformat(last['at']).astimezone(zone):%Y-%m-%d %H:%M}\t{last['line']}")
+    return lines
 
 
 def _measured(one: Version) -> str:

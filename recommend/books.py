@@ -116,9 +116,14 @@ def uncategorised(connection: Connection) -> int:
 
 
 def nothing(connection: Connection, otherwise: str) -> str:
-    """Return why there is nothing to read in the books, in Chinese."""
-    lines = uncategorised(connection)
-    return f"购买的商品都没有品类({lines} 行):先用 import products 写上品类" if lines else otherwise
+    """Return why there is no article to read in the books, in Chinese."""
+    without = uncategorised(connection)
+    if without:
+        return f"购买的商品都没有品类({without} 行):先用 import products 写上品类"
+    paid = select(orders.c.id).where(orders.c.member_id.is_not(None), orders.c.state != "refunded").limit(1)
+    if connection.execute(paid).first() is not None:
+        return "会员的小票上没有商品明细:import orders 要一行一件"
+    return otherwise
 
 
 def _sold(now: datetime, without: Sequence[str]) -> Any:

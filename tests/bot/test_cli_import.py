@@ -45,6 +45,19 @@ def test_members_articles_and_orders_come_in_and_again(bare: Folder) -> None:
     assert bare.run("audit")[0] == 0
 
 
+def test_receipts_without_articles_tell_what_was_paid_and_why_there_are_no_habits(bare: Folder) -> None:
+    write(bare.path / "m.csv", [["手机号"], ["13800138000"]])
+    rows = [[f"R{month}", f"2026-{month:02}-06 12:00", "13800138000", "50"] for month in (8, 9, 10)]
+    write(bare.path / "o.csv", [["单号", "时间", "会员手机", "订单金额"], *rows])
+    for what, file in (("members", "m.csv"), ("orders", "o.csv")):
+        assert bare.run("import", what, file)[0] == 0
+    board = bare.json("report", "value")
+    assert [row["amount"] for row in board["concentration"]["rows"] if row["members"]] == [15000]
+    assert bare.run("report", "habits") == (2, "", "会员的小票上没有商品明细:import orders 要一行一件\n")
+    assert bare.run("model", "fit")[1] == "购买记录还太少,先按次数推荐\n1 位会员已分层\n"
+    assert bare.json("member", "show", "13800138000")["standing"]["value_decile"] == 1
+
+
 @pytest.mark.parametrize("what", ["members", "products", "orders"])
 def test_what_is_no_table_is_refused_in_one_line(bare: Folder, what: str) -> None:
     (bare.path / "x.xlsx").write_bytes(b"PK")
