@@ -146,28 +146,17 @@ class Store:
 
     def receipts(self, now: datetime, told: Told = silent) -> PurchaseLog:
         """Return what everybody paid up to `now`, whatever it was for; BadPurchases when there is nothing."""
-        read = 0
-
-        def count(rows: int) -> None:
-            nonlocal read
-            read += rows
-            told("读取小票", read, None)
-
         with self.database.reading() as connection:
-            return books.receipts(connection, now=now, told=count)
+            return books.receipts(connection, now=now, told=_counting(told, "读取小票"))
 
     def read(self, now: datetime, told: Told = silent) -> tuple[PurchaseLog, Shelf]:
         """Return the log of the books up to `now` without excluded categories, and what is told of its items."""
-        read = 0
-
-        def count(rows: int) -> None:
-            nonlocal read
-            read += rows
-            told("读取购买记录", read, None)
-
         with self.database.reading() as connection:
             without = features.excluded_codes(self.rules, features.category_names(connection))
-            log = books.read(connection, now=now, zone=self.zone, day_start=self.day_start, without=without, told=count)
+            log = books.read(
+                connection, now=now, zone=self.zone, day_start=self.day_start, without=without,
+                told=_counting(told, "读取购买记录"),
+            )  # fmt: skip
             return log, books.shelf(connection, log.items)
 
     def _due(self, now: datetime) -> list[str]:
@@ -239,6 +228,18 @@ class Store:
             with self.database.transaction() as connection:
                 scores.put_companions(connection, day_of(today), dict(chosen[start : start + AT_ONCE]))
         return beside
+
+
+def _counting(told: Told, what: str) -> Callable[[int], None]:
+    """Return what is told of each portion and tells how many rows were read in all."""
+    read = 0
+
+    def count(rows: int) -> None:
+        nonlocal read
+        read += rows
+        told(what, read, None)
+
+    return count
 
 
 def _sample(log: PurchaseLog) -> PurchaseLog:

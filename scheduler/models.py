@@ -56,9 +56,10 @@ class Night:
     def _start(self, now: datetime, *, again: bool) -> None:
         url = self.database.url.render_as_string(hide_password=False)
         given = url, self.rules, self.folder, str(self.zone), self.day_start, now, self._owner
-        self._running = multiprocessing.get_context("spawn").Process(target=_night, args=given, daemon=True)
-        self._running.start()
-        threading.Thread(target=self._watch, args=(self._running, now, again), daemon=True).start()
+        process = multiprocessing.get_context("spawn").Process(target=_night, args=given, daemon=True)
+        process.start()
+        self._running = process
+        threading.Thread(target=self._watch, args=(process, now, again), daemon=True).start()
 
     def _watch(self, process: BaseProcess, now: datetime, again: bool) -> None:
         """Tell of a process that was killed (memory, by hand), and try once more; of what it raised it tells itself."""

@@ -523,8 +523,8 @@ def test_a_night_that_is_killed_is_told_of_and_tried_once_more(night: NightShop)
             clock.sleep(0.05)
 
     def kill() -> None:
-        assert run._running is not None
-        os.kill(run._running.pid or 0, signal.SIGKILL)
+        assert run._running is not None and run._running.pid is not None, "0 would be all of us"
+        os.kill(run._running.pid, signal.SIGKILL)
 
     assert run.run(later) == "已开始,在另一个进程里算"
     kill()
