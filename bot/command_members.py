@@ -61,7 +61,7 @@ def member_show(ref: str, config: ConfigPath = DEFAULT, json: Json = False) -> N
             "phone": mask_phone(identity.phone_of(connection, service.vault, member) or ""),
             "card": identity.card_of(connection, member),
             **owned,
-            "coupons": [row.title for row in coupons.usable(connection, member, now)],
+            "coupons": [copy.title for copy in coupons.usable(connection, member, now)],
             "last_order": None
             if receipt is None
             else {"no": receipt.order_no, "at": receipt.at, "total": receipt.total},

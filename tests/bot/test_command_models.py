@@ -14,6 +14,7 @@ from recommend import turn
 from tests.support.terminal import Folder
 
 MEMBER = "oDemoMember01"
+TIMING_NOW = ("timing", "current")
 
 
 def kinds(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -80,6 +81,15 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     )
     shown = shop.run("model", "show")[1]
     assert "已退回" in shown and "召回" in shown and "位会员,截至" in shown
+    in_use = next(one for one in shop.json("model", "show")["models"] if (one["kind"], one["state"]) == TIMING_NOW)
+    timing = shop.path / "data" / "models" / in_use["file"]
+    kept = timing.read_bytes()
+    timing.write_bytes(b"not a model")
+    code, _, err = shop.run("model", "rollback", "next_basket")
+    assert code == 2 and err.startswith("在用的「补货时间」模型读不出来"), "its forecasts would be lost"
+    assert kinds(shop.json("model", "show")).count(("next_basket", "rolled_back")) == 0
+    assert shop.json("repurchase", MEMBER) == rows
+    timing.write_bytes(kept)
     for file in (shop.path / "data" / "models").glob("next_basket-*"):
         file.write_bytes(b"not a model")
     code, _, err = shop.run("model", "rollback", "next_basket")
@@ -89,8 +99,6 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     assert "在用,但读不出来,今夜重新学" in shop.run("model", "show")[1]
     current = [one for one in shop.json("model", "show")["models"] if one["state"] == "current"]
     assert [one["readable"] for one in current] == [False, True]
-    code, _, err = shop.run("model", "rollback", "timing")
-    assert code == 2 and ("读不出来" in err or "没有更早的模型" in err), "the other model's forecasts would be lost"
     assert shop.json("repurchase", MEMBER) == rows, "the night's scores are as they were"
     assert shop.run("audit")[0] == 0
 

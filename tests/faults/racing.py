@@ -29,11 +29,15 @@ def race(url: str, deeds: Sequence[str], facts: dict[str, Any], times: int) -> C
         forked(run, there, url, deeds[number % len(deeds)], facts, number, share)
         there.close()
         lines.append(here)
-    for line in lines:
-        assert heard(line) == "ready"
-    for line in lines:
-        line.send("go")
-    endings = sum((heard(line) for line in lines), Counter[str]())
+    try:
+        for line in lines:
+            assert heard(line) == "ready"
+        for line in lines:
+            line.send("go")
+        endings = sum((heard(line) for line in lines), Counter[str]())
+    finally:
+        for line in lines:
+            line.close()  # who still waits for the word ends
     assert endings.total() == share * PROCESSES * HANDS
     return endings
 
