@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -80,6 +81,8 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
         and f"消费十分位 {standing['value_decile']}、{standing['rfm']}" in told
     )
     shown = shop.run("model", "show")[1]
+    at = datetime.fromisoformat(shop.json("model", "show")["last"]["at"]).astimezone(ZoneInfo("Asia/Shanghai"))
+    assert f"上次\t{at:%Y-%m-%d %H:%M}\t" in shown, "in the shop's time"
     assert "已退回" in shown and "召回" in shown and "位会员,截至" in shown
     in_use = next(one for one in shop.json("model", "show")["models"] if (one["kind"], one["state"]) == TIMING_NOW)
     timing = shop.path / "data" / "models" / in_use["file"]
@@ -93,7 +96,7 @@ def test_fit_show_use_and_take_back(shop: Folder) -> None:
     for file in (shop.path / "data" / "models").glob("next_basket-*"):
         file.write_bytes(b"not a model")
     code, _, err = shop.run("model", "rollback", "next_basket")
-    assert code == 2 and "读不出来" in err
+    assert code == 2 and err.endswith("读不出来(文件坏了),没有退回\n")
     code, _, err = shop.run("model", "score")
     assert code == 2 and err.startswith("在用的「下一单」模型读不出来") and "model fit" in err
     assert "在用,但读不出来,今夜重新学" in shop.run("model", "show")[1]

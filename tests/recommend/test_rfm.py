@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from recommend import life_cycle, rfm, value
 from recommend.life_cycle import Rhythm, Stage
 from recommend.matrix import BadPurchases, PurchaseLog
 from recommend.rfm import BadScheme, RfmScheme
+from recommend.rules import RfmRules
 from recommend.visits import visits
 from tests.recommend.till import CUT, FUTURE, LINES, log_of, renamed
 
@@ -114,6 +116,14 @@ def test_a_version_changes_with_any_edge_and_only_then() -> None:
 def test_edges_that_do_not_rise_are_refused(edges: tuple[int, ...]) -> None:
     with pytest.raises(BadScheme, match="frequency needs rising edges"):
         RfmScheme((10,), edges, (100,))
+
+
+@pytest.mark.parametrize("name", ["recency", "frequency", "monetary"])
+def test_a_shop_writes_no_edge_below_zero(name: str) -> None:
+    edges = {"recency": [0, 30], "frequency": [0, 4], "monetary": [0, 100]}
+    assert RfmRules.model_validate(edges).window_days == 365
+    with pytest.raises(ValidationError, match="每一档都不能是负数"):
+        RfmRules.model_validate(edges | {name: [-1, 30]})
 
 
 def test_deciles_and_concentration_by_hand() -> None:
